@@ -1,0 +1,1 @@
+//! How listings are written: table, JSON, JSON Lines, CSV.

@@ -1,0 +1,1 @@
+//! The configuration: what was written, what is wrong, what it means.

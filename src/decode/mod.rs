@@ -1,0 +1,1 @@
+//! Bytes to an event, whatever layout and envelope they came in, or a rejection.

@@ -1,0 +1,1 @@
+//! Which job, task, host and team an event belongs to.

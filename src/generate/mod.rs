@@ -1,0 +1,1 @@
+//! Realistic load with a known truth.

@@ -1,0 +1,1 @@
+//! Drives sources through the engine into flushes.

@@ -63,6 +63,17 @@ pub struct Redactor {
 }
 
 impl Redactor {
+    /// The built-in patterns, compiled once per process.
+    #[must_use]
+    pub fn built_in() -> std::sync::Arc<Self> {
+        static BUILT_IN: std::sync::LazyLock<std::sync::Arc<Redactor>> = std::sync::LazyLock::new(|| {
+            #[allow(clippy::expect_used, reason = "the patterns are constants and a test compiles them")]
+            let redactor = Redactor::new().expect("built-in redaction patterns compile");
+            std::sync::Arc::new(redactor)
+        });
+        std::sync::Arc::clone(&BUILT_IN)
+    }
+
     /// The built-in patterns.
     ///
     /// # Errors

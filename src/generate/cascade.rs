@@ -74,7 +74,6 @@ impl Cascade {
                         family,
                         peer: None,
                         incident: None,
-                        root: false,
                     });
                 }
             }

@@ -108,7 +108,6 @@ impl Fleet {
                     family,
                     peer: None,
                     incident: None,
-                    root: false,
                 });
             }
             while self.lines.last().is_some_and(|line| line.nanos < begin + MINUTE_NANOS) {

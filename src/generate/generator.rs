@@ -152,7 +152,7 @@ impl Generator {
         let Some(template) = self.templates.get(at).and_then(Option::as_ref) else {
             return false;
         };
-        let mut scene = Scene {
+        let scene = Scene {
             job,
             second: &self.second,
             millis,
@@ -165,10 +165,10 @@ impl Generator {
             graph: (random.bits(), random.bits()),
             novel: &self.novel,
             novel_class: &self.novel_class,
-            random,
+            draw: random.bits(),
         };
         let before = out.len();
-        template.render(&mut scene, out);
+        template.render(&scene, out);
         self.tally.add(
             &planned,
             Made {

@@ -73,7 +73,6 @@ impl Script<'_> {
     }
 
     fn put(&mut self, nanos: i64, job: usize, family: usize) {
-        let root = self.lines.is_empty();
         let incident = Some(self.number);
         self.lines.push(Planned {
             nanos,
@@ -81,7 +80,6 @@ impl Script<'_> {
             family,
             peer: self.peer,
             incident,
-            root,
         });
     }
 

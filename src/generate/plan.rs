@@ -16,8 +16,6 @@ pub(crate) struct Planned {
     pub(crate) peer: Option<u64>,
     /// The incident it belongs to.
     pub(crate) incident: Option<usize>,
-    /// Whether it is the line that names the root.
-    pub(crate) root: bool,
 }
 
 /// What every plan chooses from.
@@ -102,7 +100,6 @@ impl Even {
             family: self.families.get(rank).copied().unwrap_or_default(),
             peer: None,
             incident: None,
-            root: false,
         }
     }
 }

@@ -23,7 +23,7 @@ impl Random {
 
     /// A number below `limit` (0 for a limit of 0). Multiply-high: the bias is below 2^-32 for the limits used here.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        high(self.bits(), limit)
+        below(self.bits(), limit)
     }
 
     /// A number below `limit`, for an index.
@@ -44,7 +44,7 @@ impl Random {
 }
 
 /// The upper half of a 128-bit product: `bits` scaled to below `limit`.
-fn high(bits: u64, limit: u64) -> u64 {
+pub(crate) fn below(bits: u64, limit: u64) -> u64 {
     u64::try_from((u128::from(bits) * u128::from(limit)) >> 64).unwrap_or(0)
 }
 

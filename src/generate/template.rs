@@ -1,7 +1,7 @@
 //! A record with holes: literal bytes and slots, so that a record costs copies and a few numbers.
 
 use super::jobs::Job;
-use super::random::{Random, mix};
+use super::random::{below, mix};
 
 /// What is filled in. The names in braces are those of `families.txt` and `layouts.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) enum Slot {
     Lambda(u64),
     /// Number of a generated accessor: three values per job.
     Accessor(u64),
-    // New at each place.
+    // New in each record, the same wherever it stands in it: a message comes again in its stack.
     Digit,
     TwoDigits,
     Number,
@@ -189,7 +189,7 @@ impl Template {
     }
 
     /// Appends the record to `out`.
-    pub(crate) fn render(&self, scene: &mut Scene<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn render(&self, scene: &Scene<'_>, out: &mut Vec<u8>) {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(bytes) => out.extend_from_slice(bytes),
@@ -232,7 +232,8 @@ impl Second {
 /// What one record is filled with.
 pub(crate) struct Scene<'a> {
     pub(crate) job: &'a Job,
-    pub(crate) random: &'a mut Random,
+    /// Where the numbers of this record come from.
+    pub(crate) draw: u64,
     pub(crate) second: &'a Second,
     pub(crate) millis: i64,
     /// From 1.
@@ -251,7 +252,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn fill(&mut self, slot: Slot, out: &mut Vec<u8>) {
+    fn fill(&self, slot: Slot, out: &mut Vec<u8>) {
         match slot {
             Slot::Package => text(&self.job.package, out),
             Slot::Class => text(&self.job.class, out),
@@ -331,18 +332,18 @@ impl Scene<'_> {
                 hex(drawn >> 8, 10, out);
             }
             Slot::Accessor(place) => number(1 + mix(self.job.salt ^ (place << 8) ^ self.life) % 120, out),
-            Slot::Digit => self.up_to(1, 9, out),
-            Slot::TwoDigits => self.up_to(2, 60, out),
-            Slot::Number => self.up_to(1, 5000, out),
-            Slot::Big => self.up_to(1_100_000, 90_000_000, out),
-            Slot::Millis => self.up_to(800, 120_000, out),
-            Slot::Id => self.up_to(1_000_000, 90_000_000_000, out),
-            Slot::Offset => self.up_to(10_000, 9_000_000_000, out),
-            Slot::Partition => self.up_to(0, 48, out),
-            Slot::Port => self.up_to(30_000, 30_000, out),
-            Slot::Ip => address(self.random.bits(), out),
+            Slot::Digit => self.up_to(1, 9, 1, out),
+            Slot::TwoDigits => self.up_to(2, 60, 2, out),
+            Slot::Number => self.up_to(1, 5000, 3, out),
+            Slot::Big => self.up_to(1_100_000, 90_000_000, 4, out),
+            Slot::Millis => self.up_to(800, 120_000, 5, out),
+            Slot::Id => self.up_to(1_000_000, 90_000_000_000, 6, out),
+            Slot::Offset => self.up_to(10_000, 9_000_000_000, 7, out),
+            Slot::Partition => self.up_to(0, 48, 8, out),
+            Slot::Port => self.up_to(30_000, 30_000, 9, out),
+            Slot::Ip => address(self.bits(10), out),
             Slot::Uuid => {
-                let (high, low) = (self.random.bits(), self.random.bits());
+                let (high, low) = (self.bits(11), self.bits(12));
                 hex(high >> 32, 8, out);
                 text("-", out);
                 hex(high >> 16, 4, out);
@@ -353,11 +354,11 @@ impl Scene<'_> {
                 text("-", out);
                 hex(low, 12, out);
             }
-            Slot::Hex8 => hex(self.random.bits(), 8, out),
-            Slot::Hex16 => hex(self.random.bits(), 16, out),
+            Slot::Hex8 => hex(self.bits(13), 8, out),
+            Slot::Hex16 => hex(self.bits(14), 16, out),
             Slot::Hex32 => {
-                hex(self.random.bits(), 16, out);
-                hex(self.random.bits(), 16, out);
+                hex(self.bits(15), 16, out);
+                hex(self.bits(16), 16, out);
             }
         }
     }
@@ -373,8 +374,13 @@ impl Scene<'_> {
         out.extend_from_slice(zone);
     }
 
-    fn up_to(&mut self, from: u64, count: u64, out: &mut Vec<u8>) {
-        number(from + self.random.below(count), out);
+    /// The bits of this record for a use.
+    fn bits(&self, purpose: u64) -> u64 {
+        mix(self.draw ^ (purpose << 32))
+    }
+
+    fn up_to(&self, from: u64, count: u64, purpose: u64, out: &mut Vec<u8>) {
+        number(from + below(self.bits(purpose), count), out);
     }
 }
 

@@ -29,7 +29,8 @@
 //! }
 //! ```
 //!
-//! All times are RFC 3339 in UTC. `lines` counts every family of an incident; those with `root: false` are followers.
+//! All times are RFC 3339 in UTC. `lines` counts every family of an incident: the one with `root: true` is the root and
+//! its copies (in other subtasks, at later restarts, in other jobs), the others are followers.
 
 use super::generator::Made;
 use super::incidents::Incident;
@@ -48,7 +49,7 @@ pub(crate) struct Tally {
     families: usize,
     pairs: Vec<u32>,
     minutes: Option<HashMap<(i64, usize), u32, foldhash::fast::FixedState>>,
-    incidents: Vec<BTreeMap<(bool, usize), Line>>,
+    incidents: Vec<BTreeMap<usize, Line>>,
     layouts: BTreeMap<LayoutKind, u64>,
     records: u64,
     bytes: u64,
@@ -94,7 +95,7 @@ impl Tally {
                 self.incidents.resize_with(number + 1, BTreeMap::new);
             }
             if let Some(lines) = self.incidents.get_mut(number) {
-                let line = lines.entry((!planned.root, planned.family)).or_insert(Line {
+                let line = lines.entry(planned.family).or_insert(Line {
                     count: 0,
                     first: millis,
                     last: millis,
@@ -235,11 +236,7 @@ impl Tally {
     }
 }
 
-fn incident_truth(
-    lines: &BTreeMap<(bool, usize), Line>,
-    incident: &Incident,
-    place: &dyn Fn(usize) -> usize,
-) -> IncidentTruth {
+fn incident_truth(lines: &BTreeMap<usize, Line>, incident: &Incident, place: &dyn Fn(usize) -> usize) -> IncidentTruth {
     let records: u64 = lines.values().map(|line| line.count).sum();
     let started = lines.values().map(|line| line.first).min().unwrap_or_default();
     let ended = lines.values().map(|line| line.last).max().unwrap_or_default();
@@ -258,10 +255,10 @@ fn incident_truth(
         records,
         lines: lines
             .iter()
-            .map(|((follower, family), line)| LineTruth {
+            .map(|(family, line)| LineTruth {
                 family: *family,
                 count: line.count,
-                root: !follower,
+                root: *family == incident.root_family,
                 first_seen: rfc3339(line.first),
                 last_seen: rfc3339(line.last),
             })

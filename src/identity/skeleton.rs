@@ -286,13 +286,17 @@ fn after_code_word(bytes: &[u8], start: usize, written: Written) -> bool {
         .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
 }
 
+/// Whether an escape `\u00xx` stands in the bytes. May say yes where a backslash before it makes it none.
+fn spells_out_ascii(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1..at + 4) == Some(b"u00"))
+}
+
 /// Appends the bytes with every varying digit replaced by `0`: equal results mean equal templates.
 ///
 /// Escaped text that writes an ASCII character as `\u00xx` is copied as it is, since its borders cannot be told
 /// without unescaping.
 pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
-    let spelled_out = || memchr::memmem::find(bytes, b"\\u00").is_some();
-    if written == Written::Escaped && memchr::memchr(b'\\', bytes).is_some() && spelled_out() {
+    if written == Written::Escaped && spells_out_ascii(bytes) {
         out.extend_from_slice(bytes);
         return;
     }

@@ -154,6 +154,30 @@ pub(super) fn settle(found: Vec<Throwable>, language: Language, truncated: bool)
     Some(StackTrace { throwables: settled, language, truncated })
 }
 
+/// Puts throwables in order, and hangs the Java stack that Py4J gives as text on the error that carries it. The
+/// trace is Java's then, for its deepest cause is.
+pub(super) fn with_java_below(mut found: Vec<Throwable>, language: Language, truncated: bool) -> Option<StackTrace> {
+    let carrier = found.iter().position(|throwable| throwable.class.ends_with("Py4JJavaError"));
+    let Some((at, outer)) = carrier.and_then(|at| Some((at, found.get_mut(at)?))) else {
+        return settle(found, language, truncated);
+    };
+    let text = outer.message.as_deref().and_then(|message| message.split_once("\n: "));
+    let Some((said, java)) = text.and_then(|(said, java)| Some((said.to_owned(), java_stack::parse(java)?))) else {
+        return settle(found, language, truncated);
+    };
+    outer.message = Some(said);
+    let first = found.len();
+    for mut below in java.throwables {
+        below.relation = match below.relation {
+            Relation::Outermost => Relation::CauseOf(at),
+            Relation::CauseOf(parent) => Relation::CauseOf(parent + first),
+            Relation::SuppressedBy(parent) => Relation::SuppressedBy(parent + first),
+        };
+        found.push(below);
+    }
+    settle(found, Language::Java, truncated || java.truncated)
+}
+
 fn push_child(children: &mut [Vec<usize>], parent: usize, child: usize) {
     if let Some(list) = children.get_mut(parent) {
         list.push(child);
@@ -194,7 +218,7 @@ pub fn render(trace: &StackTrace) -> String {
 
 fn write_line(out: &mut String, tabs: &str, count: u32, what: &str) {
     // Writing to a String cannot fail.
-    write!(out, "{tabs}\t... {count} {what}\n").unwrap_or_default();
+    writeln!(out, "{tabs}\t... {count} {what}").unwrap_or_default();
 }
 
 /// How far each throwable is indented: one more below each one that suppressed it.
@@ -215,9 +239,12 @@ fn render_frame(frame: &Frame, out: &mut String) {
     if let Some(module) = &frame.module {
         out.extend([module, "/"]);
     }
-    out.push_str(&frame.class);
-    if !frame.class.is_empty() && !frame.method.is_empty() {
-        out.push('.');
+    // Python's and Node's classes are files, which stand in the brackets.
+    if frame.file.as_deref() != Some(frame.class.as_str()) {
+        out.push_str(&frame.class);
+        if !frame.class.is_empty() && !frame.method.is_empty() {
+            out.push('.');
+        }
     }
     out.push_str(&frame.method);
     out.push('(');

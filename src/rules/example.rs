@@ -68,7 +68,7 @@ impl Example {
                 }
                 Some(example)
             }
-            other => {
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Sequence(_) | Value::Tagged(_)) => {
                 reading.fault_at(key, format!("an example is {}", kind(other)), "put it into quotes");
                 None
             }

@@ -57,6 +57,14 @@ impl RuleSet {
         Self::compile(files::shipped(), Examples::Trusted)
     }
 
+    /// The shipped rules with their examples run, as a folder's are.
+    ///
+    /// # Errors
+    /// As [`RuleSet::load`].
+    pub fn shipped_and_checked() -> Result<Self, Faults> {
+        Self::compile(files::shipped(), Examples::Run)
+    }
+
     /// The rules of a folder. Files it does not have (`masks.yaml`, …, or all of `errors/`) are the shipped ones.
     ///
     /// # Errors

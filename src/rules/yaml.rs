@@ -121,7 +121,12 @@ impl<'a> Reading<'a> {
                 for (at, item) in items.iter().enumerate() {
                     match item {
                         Value::Mapping(mapping) => mappings.push(mapping),
-                        other => self.fault(
+                        other @ (Value::Null
+                        | Value::Bool(_)
+                        | Value::Number(_)
+                        | Value::String(_)
+                        | Value::Sequence(_)
+                        | Value::Tagged(_)) => self.fault(
                             format!("entry {} is {}, not a mapping", at + 1, kind(other)),
                             "write `- id: …` with its keys below",
                         ),
@@ -129,7 +134,7 @@ impl<'a> Reading<'a> {
                 }
                 mappings
             }
-            other => {
+            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Mapping(_) | Value::Tagged(_)) => {
                 self.fault(
                     format!("the file is {}, not a list", kind(other)),
                     "begin each entry with `- `",
@@ -192,7 +197,11 @@ impl<'a> Reading<'a> {
                     match item {
                         Value::String(text) => texts.push(text.clone()),
                         Value::Number(number) => texts.push(number.to_string()),
-                        other => self.fault_at(
+                        other @ (Value::Null
+                        | Value::Bool(_)
+                        | Value::Sequence(_)
+                        | Value::Mapping(_)
+                        | Value::Tagged(_)) => self.fault_at(
                             key,
                             format!("`{key}` holds {}", kind(other)),
                             "every entry is text; put it into single quotes",

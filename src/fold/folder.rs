@@ -69,6 +69,22 @@ impl Folder {
         );
     }
 
+    /// Folds one event as if it had happened at another time (the sample logs are moved so that they end now).
+    pub fn add_at(&mut self, time: EventTime, identified: &Identified<'_>, source: &Arc<str>) {
+        self.ledger(source).folded += 1;
+        let event = identified.event;
+        self.fold(
+            time,
+            identified.identity,
+            identified.dimensions,
+            || content_of(event, identified.dimensions),
+            || Sample {
+                event_time: time.rfc3339(),
+                ..identified.sample()
+            },
+        );
+    }
+
     /// Keeps one reject.
     pub fn reject(&mut self, mut reject: Reject) {
         reject.bytes.truncate(Reject::KEPT_BYTES);

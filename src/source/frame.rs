@@ -124,13 +124,13 @@ enum TextBegan {
 }
 
 /// A record as a range of the buffer.
-struct Span {
+pub(super) struct Span {
     from: usize,
     to: usize,
-    offset: u64,
-    next: u64,
+    pub(super) offset: u64,
+    pub(super) next: u64,
     too_large: Option<u64>,
-    terminated: bool,
+    pub(super) terminated: bool,
 }
 
 /// A line as a range of the buffer.
@@ -187,18 +187,23 @@ impl Framer {
     /// The next record, or `None` when it takes more bytes (or there are none at [`Tail::End`]).
     pub fn next(&mut self, tail: Tail) -> Option<Record<'_>> {
         let span = self.advance(tail)?;
+        Some(self.hand_out(&span))
+    }
+
+    /// The record of a span just found.
+    pub(super) fn hand_out(&self, span: &Span) -> Record<'_> {
         let bytes = match &self.open {
             Open::Skipped { head, .. } => head,
             Open::Nothing | Open::Json { .. } | Open::Text(_) => &self.buffer,
         };
         let bytes = bytes.get(span.from..span.to).unwrap_or_default();
-        Some(Record {
+        Record {
             bytes,
             offset: span.offset,
             next: span.next,
             too_large: span.too_large,
             terminated: span.terminated,
-        })
+        }
     }
 
     /// Where reading goes on after the records handed out so far.
@@ -228,6 +233,41 @@ impl Framer {
         self.buffer.get(to.saturating_sub(HISTORY)..to).unwrap_or_default()
     }
 
+    /// Completes `head`, the first bytes of the stream, from what is at hand.
+    pub(super) fn complete_head(&self, head: &mut Vec<u8>, wanted: usize) {
+        if head.len() >= wanted {
+            return;
+        }
+        let from = u64::try_from(head.len())
+            .ok()
+            .and_then(|length| length.checked_sub(self.base))
+            .and_then(|from| usize::try_from(from).ok());
+        let more = from
+            .and_then(|from| self.buffer.get(from..self.end))
+            .unwrap_or_default();
+        let missing = wanted - head.len();
+        head.extend_from_slice(more.get(..missing).unwrap_or(more));
+    }
+
+    /// Whether nothing waits to become a record.
+    pub(super) fn is_idle(&self) -> bool {
+        self.begin == self.end && !matches!(self.open, Open::Skipped { length, .. } if length != u64::MAX)
+    }
+
+    /// Lets go of the buffer while nothing waits in it, but for the history.
+    pub(super) fn relax(&mut self) {
+        if !self.is_idle() || self.buffer.len() <= HISTORY {
+            return;
+        }
+        let from = self.begin.saturating_sub(HISTORY);
+        let history = self.buffer.get(from..self.begin).unwrap_or_default().to_vec();
+        self.base = self.at(from);
+        self.end = history.len();
+        self.buffer = history;
+        self.open = Open::Nothing;
+        self.pass(self.end);
+    }
+
     fn at(&self, index: usize) -> u64 {
         self.base + u64::try_from(index).unwrap_or(0)
     }
@@ -251,7 +291,8 @@ impl Framer {
         }
     }
 
-    fn advance(&mut self, tail: Tail) -> Option<Span> {
+    /// Finds the next record and goes behind it.
+    pub(super) fn advance(&mut self, tail: Tail) -> Option<Span> {
         loop {
             if matches!(self.open, Open::Skipped { .. }) {
                 match self.skip_on(tail) {

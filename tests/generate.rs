@@ -1,5 +1,7 @@
 //! `generate`: the same bytes for the same options, and a truth that is true.
 
+use seismolog::decode::{Decoder, Limits};
+use seismolog::event::Thrown;
 use seismolog::generate::{Generator, LayoutChoice, LayoutKind, Options, Scenario, records};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,5 +292,41 @@ fn wrong_options_are_usage_faults_with_a_remedy() {
         assert_eq!(output.status.code(), Some(64), "{args:?}");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(told), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn every_record_is_decoded_as_the_layout_it_was_written_in() {
+    let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+    for (layout, read_as) in [
+        (LayoutKind::Ecs, "ecs"),
+        (LayoutKind::JsonLayout, "log4j2-json"),
+        (LayoutKind::Recipe, "recipe"),
+        (LayoutKind::Logback, "logback"),
+        (LayoutKind::Logstash, "logstash-v1"),
+        (LayoutKind::Text, "text"),
+    ] {
+        for scenario in [Scenario::Steady, Scenario::Novel, Scenario::Cascade] {
+            let options = Options {
+                layout: LayoutChoice::One(layout),
+                ..Options::of(scenario, 600)
+            };
+            for record in records(&options).unwrap() {
+                let shown = String::from_utf8_lossy(&record).into_owned();
+                let mut outcomes = 0;
+                decoder.decode(&record, &mut |outcome| {
+                    outcomes += 1;
+                    let event = outcome.unwrap_or_else(|rejection| panic!("{rejection:?}: {shown:.300}"));
+                    assert_eq!(event.layout.as_str(), read_as, "{shown:.300}");
+                    if layout != LayoutKind::Text {
+                        let record = json(&record);
+                        assert_eq!(event.time.millis(), millis(&record), "{shown:.300}");
+                        let absent = matches!(event.thrown, Thrown::Absent);
+                        assert_eq!(absent, stack(&record).is_none(), "{shown:.300}");
+                    }
+                });
+                assert_eq!(outcomes, 1, "{shown:.300}");
+            }
+        }
     }
 }

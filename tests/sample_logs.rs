@@ -1,5 +1,7 @@
 //! What `sample-logs/README.md` says is what the files hold.
 
+use seismolog::decode::{Decoder, Limits};
+use seismolog::event::Thrown;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -194,4 +196,84 @@ fn what_the_readme_counts_is_there() {
 fn the_day_is_small_enough_to_be_read_at_every_start() {
     let bytes: u64 = files(&folder()).iter().map(|path| path.metadata().unwrap().len()).sum();
     assert!((2_000_000..6_000_000).contains(&bytes), "{bytes} bytes");
+}
+
+/// How each folder and file says it writes, and as what it is read.
+#[test]
+fn every_json_line_is_decoded_as_the_layout_it_was_written_in() {
+    let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+    let mut layouts: BTreeMap<String, BTreeMap<&'static str, usize>> = BTreeMap::new();
+    for (path, line) in lines() {
+        let mut outcomes = 0;
+        decoder.decode(line.raw.as_bytes(), &mut |outcome| {
+            outcomes += 1;
+            let event =
+                outcome.unwrap_or_else(|rejection| panic!("{}: {rejection:?}: {:.200}", path.display(), line.raw));
+            assert_eq!(
+                event.time.rfc3339().get(..19).unwrap().replace('T', " "),
+                line.time(),
+                "{:.200}",
+                line.raw
+            );
+            assert!(
+                !event.message.is_empty() || !matches!(event.thrown, Thrown::Absent),
+                "{:.200}",
+                line.raw
+            );
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            *layouts
+                .entry(name)
+                .or_default()
+                .entry(event.layout.as_str())
+                .or_default() += 1;
+        });
+        assert_eq!(outcomes, 1, "{:.200}", line.raw);
+    }
+    let read: BTreeMap<&str, Vec<&str>> = layouts
+        .iter()
+        .map(|(file, layouts)| (file.as_str(), layouts.keys().copied().collect()))
+        .collect();
+    let written = BTreeMap::from([
+        ("batch.fluentbit.jsonl", vec!["spark"]),
+        ("feature-loader.structlog.jsonl", vec!["structlog"]),
+        ("feature-store.logstash.jsonl", vec!["logstash-v1"]),
+        ("jobs.recipe.jsonl", vec!["recipe"]),
+        ("kafka-appender.jsonlayout.jsonl", vec!["log4j2-json"]),
+        ("kafka-connect.log4j1.jsonl", vec!["logstash-v1"]),
+        ("label-loader.python-json.jsonl", vec!["python-json"]),
+        ("order-api-canary.ecs.jsonl", vec!["ecs"]),
+        ("order-api.logback.jsonl", vec!["logback"]),
+        ("push-gateway.pino.jsonl", vec!["pino"]),
+        ("rt-prod.ecs.jsonl", vec!["ecs"]),
+        ("rt-prod.logback.jsonl", vec!["logback"]),
+        ("rt-prod.recipe.jsonl.gz", vec!["recipe"]),
+    ]);
+    assert_eq!(read, written);
+}
+
+#[test]
+fn every_text_record_is_decoded_with_its_stack() {
+    let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+    let mut with_stack = 0;
+    for path in files(&folder())
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "log"))
+    {
+        let text = text_of(&path);
+        let mut record = String::new();
+        for line in text.lines().chain([DAY]) {
+            if line.starts_with(DAY) && !record.is_empty() {
+                decoder.decode(record.trim_end().as_bytes(), &mut |outcome| {
+                    let event = outcome.unwrap_or_else(|rejection| panic!("{rejection:?}: {record:.200}"));
+                    assert_eq!(event.layout.as_str(), "text", "{record:.200}");
+                    assert!(event.time.rfc3339().starts_with(DAY));
+                    with_stack += usize::from(!matches!(event.thrown, Thrown::Absent));
+                });
+                record.clear();
+            }
+            record.push_str(line);
+            record.push('\n');
+        }
+    }
+    assert!(with_stack >= 20, "{with_stack} with a stack");
 }

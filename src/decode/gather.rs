@@ -161,7 +161,11 @@ impl<'a> Gathered<'a> {
                     self.marks.add(Marks::LEVEL_NUMBER);
                 }
                 // A number says less than any text.
-                let rank = if matches!(value, Value::Number(_)) { rank + 10 } else { rank };
+                let rank = if matches!(value, Value::Number(_)) {
+                    rank + 10
+                } else {
+                    rank
+                };
                 take(&mut self.level, rank, value);
             }
             Meaning::Logger(rank) => take(&mut self.logger, rank, value),
@@ -190,7 +194,11 @@ impl<'a> Gathered<'a> {
                 }
             }
             thrown => {
-                let rank = if matches!(thrown, Thrown::Named { .. }) { rank + 10 } else { rank };
+                let rank = if matches!(thrown, Thrown::Named { .. }) {
+                    rank + 10
+                } else {
+                    rank
+                };
                 if self.thrown.as_ref().is_none_or(|(had, _)| rank < *had) {
                     self.thrown = Some((rank, thrown));
                 }

@@ -178,7 +178,11 @@ impl<'a> Scanner<'a> {
             Some(b'"') => {
                 let (end, escaped) = self.string(at + 1)?;
                 let inside = self.span(at + 1, end)?;
-                let text = if escaped { Text::Escaped(inside) } else { Text::Plain(inside) };
+                let text = if escaped {
+                    Text::Escaped(inside)
+                } else {
+                    Text::Plain(inside)
+                };
                 Ok((Value::Str(text), end + 1))
             }
             Some(b'{') => {
@@ -265,7 +269,11 @@ impl<'a> Scanner<'a> {
             from = quote + 1;
         };
         let inside = self.bytes.get(first..end).unwrap_or_default();
-        if escapes_hold(inside) { Ok(end) } else { Err(Odd::Unusual) }
+        if escapes_hold(inside) {
+            Ok(end)
+        } else {
+            Err(Odd::Unusual)
+        }
     }
 
     /// The place behind a number, `true`, `false` or `null`.
@@ -369,7 +377,11 @@ fn escapes_hold(inside: &[u8]) -> bool {
     let mut rest = inside;
     loop {
         match rest {
-            [b'\\', b'n' | b't' | b'"' | b'\\' | b'/' | b'r' | b'b' | b'f', after @ ..] => rest = after,
+            [
+                b'\\',
+                b'n' | b't' | b'"' | b'\\' | b'/' | b'r' | b'b' | b'f',
+                after @ ..,
+            ] => rest = after,
             [b'\\', b'u', a, b, c, d, after @ ..] => {
                 if ![a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) {
                     return false;

@@ -48,10 +48,30 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
         _ => None,
     };
 
-    let class = text(&["class", "exception_class", "type", "exc_type", "className", "class_name", "name", "kind"]);
-    let message = text(&["msg", "exception_message", "message", "exc_value", "localizedMessage", "reason"]);
+    let class = text(&[
+        "class",
+        "exception_class",
+        "type",
+        "exc_type",
+        "className",
+        "class_name",
+        "name",
+        "kind",
+    ]);
+    let message = text(&[
+        "msg",
+        "exception_message",
+        "message",
+        "exc_value",
+        "localizedMessage",
+        "reason",
+    ]);
     if let Some(Value::Str(trace)) = get(&["extendedStackTrace"]) {
-        return if super::gather::is_missing(trace) { named(class, message) } else { Thrown::Text(trace.clone()) };
+        return if super::gather::is_missing(trace) {
+            named(class, message)
+        } else {
+            Thrown::Text(trace.clone())
+        };
     }
     if get(&["commonElementCount", "extendedStackTrace"]).is_some() {
         return match get(&["cause", "suppressed", "extendedStackTrace"]) {
@@ -69,7 +89,15 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
     if let Some(Value::Str(_)) = get(&["stack"]) {
         return json(raw, ThrownShape::PinoErr);
     }
-    match get(&["stacktrace", "stackTrace", "stack_trace", "trace", "stack", "backtrace", "full_message"]) {
+    match get(&[
+        "stacktrace",
+        "stackTrace",
+        "stack_trace",
+        "trace",
+        "stack",
+        "backtrace",
+        "full_message",
+    ]) {
         Some(Value::Str(trace)) if !super::gather::is_missing(trace) => Thrown::Text(trace.clone()),
         Some(Value::Array(frames)) => match array(frames, max_depth) {
             Thrown::Absent if class.is_some() => json(raw, ThrownShape::Spark),
@@ -106,7 +134,9 @@ fn element_is_list(raw: &str) -> bool {
         return false;
     };
     let behind = bytes.get(at + KEY.len()..).unwrap_or_default();
-    let value = behind.iter().find(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\r' | b'\n'));
+    let value = behind
+        .iter()
+        .find(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\r' | b'\n'));
     // An empty list says nothing yet; the walk over the keys does.
     value == Some(&b'[') && !behind.starts_with(b":[]")
 }
@@ -149,9 +179,18 @@ mod tests {
     #[test]
     fn the_shape_of_json_is_told_by_its_keys() {
         for (raw, shape) in [
-            (r#"{"name":"a.B","extendedStackTrace":[{"class":"x"}]}"#, ThrownShape::Log4j2),
-            (r#"{"class":"a.B","msg":"m","stacktrace":[{"class":"x"}]}"#, ThrownShape::Spark),
-            (r#"{"type":"Error","message":"m","stack":"Error: m\n    at x"}"#, ThrownShape::PinoErr),
+            (
+                r#"{"name":"a.B","extendedStackTrace":[{"class":"x"}]}"#,
+                ThrownShape::Log4j2,
+            ),
+            (
+                r#"{"class":"a.B","msg":"m","stacktrace":[{"class":"x"}]}"#,
+                ThrownShape::Spark,
+            ),
+            (
+                r#"{"type":"Error","message":"m","stack":"Error: m\n    at x"}"#,
+                ThrownShape::PinoErr,
+            ),
         ] {
             assert_eq!(thrown(raw), json(raw, shape));
         }
@@ -159,7 +198,10 @@ mod tests {
             read(&Value::Array(r#"[{"exc_type":"ValueError"}]"#), true, 9),
             json(r#"[{"exc_type":"ValueError"}]"#, ThrownShape::StructlogDict)
         );
-        assert_eq!(read(&Value::Array(r#"["a","b"]"#), true, 9), json(r#"["a","b"]"#, ThrownShape::Lines));
+        assert_eq!(
+            read(&Value::Array(r#"["a","b"]"#), true, 9),
+            json(r#"["a","b"]"#, ThrownShape::Lines)
+        );
     }
 
     #[test]

@@ -1,5 +1,14 @@
 //! `generate`: the same bytes for the same options, and a truth that is true.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets a surprise ends there"
+)]
+
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::Thrown;
 use seismolog::generate::{Generator, LayoutChoice, LayoutKind, Options, Scenario, records};

@@ -1,5 +1,14 @@
 //! What `sample-logs/README.md` says is what the files hold.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets a surprise ends there"
+)]
+
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::Thrown;
 use serde_json::Value;

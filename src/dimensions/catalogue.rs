@@ -58,18 +58,29 @@ impl JobCatalogue {
         for entry in written.jobs {
             match GlobBuilder::new(&entry.job).literal_separator(false).build() {
                 Ok(glob) => {
-                    let owned = Owned { team: entry.team, owner: entry.owner, tier: entry.tier };
+                    let owned = Owned {
+                        team: entry.team,
+                        owner: entry.owner,
+                        tier: entry.tier,
+                    };
                     entries.push((glob.compile_matcher(), owned));
                 }
                 Err(error) => faults.push(fault(Some(&entry.job), None, error.to_string())),
             }
         }
-        if faults.is_empty() { Ok(Self { entries }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { entries })
+        } else {
+            Err(faults)
+        }
     }
 
     /// What is said of a job.
     #[must_use]
     pub fn of(&self, job: &str) -> Option<&Owned> {
-        self.entries.iter().find(|(glob, _)| glob.is_match(job)).map(|(_, owned)| owned)
+        self.entries
+            .iter()
+            .find(|(glob, _)| glob.is_match(job))
+            .map(|(_, owned)| owned)
     }
 }

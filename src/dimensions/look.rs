@@ -65,7 +65,12 @@ impl DimensionRules {
     pub fn from_yaml(text: &str) -> Result<Self, Vec<Fault>> {
         let written: Written = serde_yaml_ng::from_str(text).map_err(|e| {
             let line = e.location().map(|l| l.line());
-            vec![fault(line, None, e.to_string(), "see the head of the file for its form")]
+            vec![fault(
+                line,
+                None,
+                e.to_string(),
+                "see the head of the file for its form",
+            )]
         })?;
         let mut compiler = Compiler {
             rules: Self {
@@ -92,7 +97,11 @@ impl DimensionRules {
                 compiler.rules.messages.push((needs, pattern));
             }
         }
-        if compiler.faults.is_empty() { Ok(compiler.rules) } else { Err(compiler.faults) }
+        if compiler.faults.is_empty() {
+            Ok(compiler.rules)
+        } else {
+            Err(compiler.faults)
+        }
     }
 
     /// The number of a field that some candidate asks for. Costs an allocation; callers remember paths.
@@ -121,7 +130,9 @@ impl DimensionRules {
     /// Whether the message may tell more.
     #[must_use]
     pub fn message_may_tell(&self, held: &str) -> bool {
-        self.messages.iter().any(|(needs, _)| needs.find(held.as_bytes()).is_some())
+        self.messages
+            .iter()
+            .any(|(needs, _)| needs.find(held.as_bytes()).is_some())
     }
 
     /// Fills from the message what is not known yet. Gives id and name of a job where the message tells both.
@@ -159,16 +170,25 @@ impl DimensionRules {
     /// Every dimension with where it came from.
     #[must_use]
     pub fn explain(&self, event: &ErrorEvent<'_>, names: &LearnedNames, catalogue: &JobCatalogue) -> Vec<Source> {
-        let found: Found<'_> =
-            event.fields.iter().filter_map(|f| Some((self.field(&f.path.decoded())?, &f.value))).collect();
+        let found: Found<'_> = event
+            .fields
+            .iter()
+            .filter_map(|f| Some((self.field(&f.path.decoded())?, &f.value)))
+            .collect();
         let mut slots = Slots::default();
         let mut told: Vec<(Slot, String)> = Vec::new();
         self.look(event, &found, &mut slots, &mut |slot, from| told.push((slot, from)));
-        self.read_message(&event.message.decoded(), &mut slots, &mut |slot, from| told.push((slot, from)));
+        self.read_message(&event.message.decoded(), &mut slots, &mut |slot, from| {
+            told.push((slot, from))
+        });
         let mut sources: Vec<Source> = told
             .into_iter()
             .filter_map(|(slot, from)| {
-                Some(Source { dimension: slot.name(), value: slots.get(slot)?.to_owned(), from })
+                Some(Source {
+                    dimension: slot.name(),
+                    value: slots.get(slot)?.to_owned(),
+                    from,
+                })
             })
             .collect();
         let known = slots.into_dimensions();
@@ -177,12 +197,20 @@ impl DimensionRules {
                 && let Some(name) = more.job_name
             {
                 let from = "learned from a message that told id and name".to_owned();
-                sources.push(Source { dimension: "job_name", value: name.into(), from });
+                sources.push(Source {
+                    dimension: "job_name",
+                    value: name.into(),
+                    from,
+                });
             }
             if known.team.is_none()
                 && let Some(team) = more.team
             {
-                sources.push(Source { dimension: "team", value: team.into(), from: "jobs.yaml".to_owned() });
+                sources.push(Source {
+                    dimension: "team",
+                    value: team.into(),
+                    from: "jobs.yaml".to_owned(),
+                });
             }
         }
         sources
@@ -190,7 +218,12 @@ impl DimensionRules {
 
     fn look(&self, event: &ErrorEvent<'_>, found: &Found<'_>, slots: &mut Slots, told: &mut dyn FnMut(Slot, String)) {
         let value_of = |ids: &[FieldId]| {
-            ids.iter().find_map(|id| found.iter().find(|(f, _)| f == id).map(|(f, text)| (*f, text.decoded())))
+            ids.iter().find_map(|id| {
+                found
+                    .iter()
+                    .find(|(f, _)| f == id)
+                    .map(|(f, text)| (*f, text.decoded()))
+            })
         };
         for (slot, look) in &self.looks {
             if slots.get(*slot).is_some() {
@@ -261,9 +294,13 @@ impl DimensionRules {
             }
             return both;
         }
-        let Some(groups) = pattern.regex.captures(text) else { return both };
+        let Some(groups) = pattern.regex.captures(text) else {
+            return both;
+        };
         for (name, slot) in &pattern.groups {
-            let Some(value) = groups.name(name).map(|g| g.as_str()) else { continue };
+            let Some(value) = groups.name(name).map(|g| g.as_str()) else {
+                continue;
+            };
             if !self.accepts(*slot, value) {
                 continue;
             }
@@ -302,17 +339,28 @@ pub(crate) fn stack_jar<'e>(event: &'e ErrorEvent<'_>) -> Option<&'e str> {
 
 /// Whether the path stands below a container, so that `labels.team` is not read as one word.
 fn starts_below(path: &str, container: &str) -> bool {
-    let first_dot = path.match_indices('.').any(|(at, _)| path.get(..at).is_some_and(|head| squeeze(head) == container));
+    let first_dot = path
+        .match_indices('.')
+        .any(|(at, _)| path.get(..at).is_some_and(|head| squeeze(head) == container));
     first_dot
 }
 
 /// Lower case, without `_`, `-` and `.`; a leading `_` (GELF) goes with them.
 fn squeeze(path: &str) -> String {
-    path.chars().filter(|c| !matches!(c, '_' | '-' | '.')).flat_map(char::to_lowercase).collect()
+    path.chars()
+        .filter(|c| !matches!(c, '_' | '-' | '.'))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 fn fault(line: Option<usize>, rule: Option<&str>, what: String, advice: &str) -> Fault {
-    Fault { file: FILE.to_owned(), line, rule: rule.map(str::to_owned), what, advice: advice.to_owned() }
+    Fault {
+        file: FILE.to_owned(),
+        line,
+        rule: rule.map(str::to_owned),
+        what,
+        advice: advice.to_owned(),
+    }
 }
 
 struct Compiler {
@@ -337,13 +385,23 @@ impl Compiler {
         let name = name.as_str().unwrap_or_default().to_owned();
         let Some(slot) = Slot::named(&name) else {
             let known = NAMES.join(", ");
-            self.faults.push(fault(None, Some(&name), "no such dimension".into(), &format!("one of {known}")));
+            self.faults.push(fault(
+                None,
+                Some(&name),
+                "no such dimension".into(),
+                &format!("one of {known}"),
+            ));
             return;
         };
         let dimension: Dimension = match serde_yaml_ng::from_value(value) {
             Ok(dimension) => dimension,
             Err(error) => {
-                self.faults.push(fault(None, Some(&name), error.to_string(), "accept and candidates are known"));
+                self.faults.push(fault(
+                    None,
+                    Some(&name),
+                    error.to_string(),
+                    "accept and candidates are known",
+                ));
                 return;
             }
         };
@@ -354,7 +412,9 @@ impl Compiler {
                         *place = Some(regex);
                     }
                 }
-                Err(error) => self.faults.push(fault(None, Some(&name), error.to_string(), "mend `accept`")),
+                Err(error) => self
+                    .faults
+                    .push(fault(None, Some(&name), error.to_string(), "mend `accept`")),
             }
         }
         for candidate in dimension.candidates {
@@ -389,7 +449,8 @@ impl Compiler {
             }
             (Some(_), None) | (None, Some(_)) => {
                 let what = "`from` and `regex` go together".to_owned();
-                self.faults.push(fault(None, Some(name), what, "give both, or `fields`"));
+                self.faults
+                    .push(fault(None, Some(name), what, "give both, or `fields`"));
                 None
             }
         }
@@ -399,18 +460,36 @@ impl Compiler {
         let regex = match Regex::new(regex) {
             Ok(regex) => regex,
             Err(error) => {
-                self.faults.push(fault(None, Some(name), error.to_string(), "mend the regular expression"));
+                self.faults.push(fault(
+                    None,
+                    Some(name),
+                    error.to_string(),
+                    "mend the regular expression",
+                ));
                 return None;
             }
         };
-        let groups: Vec<(String, Slot)> =
-            regex.capture_names().flatten().filter_map(|g| Some((g.to_owned(), Slot::named(g)?))).collect();
+        let groups: Vec<(String, Slot)> = regex
+            .capture_names()
+            .flatten()
+            .filter_map(|g| Some((g.to_owned(), Slot::named(g)?)))
+            .collect();
         if groups.is_empty() && value.is_none() {
             let what = format!("the pattern over {source} sets nothing");
-            self.faults.push(fault(None, Some(name), what, "name a group like a dimension, or give `value`"));
+            self.faults.push(fault(
+                None,
+                Some(name),
+                what,
+                "name a group like a dimension, or give `value`",
+            ));
             return None;
         }
-        Some(Pattern { regex, groups, value, source: source.to_owned() })
+        Some(Pattern {
+            regex,
+            groups,
+            value,
+            source: source.to_owned(),
+        })
     }
 }
 
@@ -434,7 +513,13 @@ mod tests {
             thrown: Thrown::Absent,
             root_class: None,
             root_message: None,
-            fields: fields.iter().map(|(p, v)| Field { path: (*p).into(), value: (*v).into() }).collect(),
+            fields: fields
+                .iter()
+                .map(|(p, v)| Field {
+                    path: (*p).into(),
+                    value: (*v).into(),
+                })
+                .collect(),
             truncated: false,
         }
     }
@@ -483,7 +568,15 @@ mod tests {
 
     #[test]
     fn spellings_and_containers_do_not_matter() {
-        for path in ["jobName", "job_name", "job-name", "mdc.jobName", "contextMap.job_name", "_job_name", "fields.job.name"] {
+        for path in [
+            "jobName",
+            "job_name",
+            "job-name",
+            "mdc.jobName",
+            "contextMap.job_name",
+            "_job_name",
+            "fields.job.name",
+        ] {
             let event = event("main", "x", "m", &[(path, "orders")]);
             assert!(found(&event).contains(&("job_name", "orders".to_owned())), "{path}");
         }
@@ -494,7 +587,8 @@ mod tests {
 
     #[test]
     fn yarn_paths_tell_cluster_container_and_role() {
-        let file = "/data/yarn/logs/application_1763000000000_2358/container_e17_1763000000000_2358_01_000002/taskmanager.log";
+        let file =
+            "/data/yarn/logs/application_1763000000000_2358/container_e17_1763000000000_2358_01_000002/taskmanager.log";
         let event = event("t", "l", "m", &[("log_file", file)]);
         let want = [
             ("cluster", "application_1763000000000_2358"),
@@ -510,7 +604,10 @@ mod tests {
         let message = "Job orders (3f1c0de2a44b0e0c9b7d5a1f6e8c2b10) switched from state RUNNING to RESTARTING.";
         let (dimensions, learned) = rules().from_message(message, &Dimensions::default());
         assert_eq!(dimensions.job_name.as_deref(), Some("orders"));
-        assert_eq!(learned, Some(("3f1c0de2a44b0e0c9b7d5a1f6e8c2b10".to_owned(), "orders".to_owned())));
+        assert_eq!(
+            learned,
+            Some(("3f1c0de2a44b0e0c9b7d5a1f6e8c2b10".to_owned(), "orders".to_owned()))
+        );
         let message = "Map (1/2) (f8475e1786d29c1badb0f510e14ebe04_cbc357ccb763df2852fee8c4fc7d55f2_0_0) switched from RUNNING to FAILED on tm-1 @ dn-7.acme (dataPort=4711).";
         let (dimensions, learned) = rules().from_message(message, &Dimensions::default());
         assert_eq!((dimensions.task.as_deref(), dimensions.subtask), (Some("Map"), Some(1)));
@@ -526,7 +623,10 @@ mod tests {
 
     #[test]
     fn faults_are_told_all_at_once() {
-        let faults = DimensionRules::from_yaml("dimensions: {jobb: {candidates: []}, pod: {accept: '(', candidates: [{from: x, regex: y}]}}").unwrap_err();
+        let faults = DimensionRules::from_yaml(
+            "dimensions: {jobb: {candidates: []}, pod: {accept: '(', candidates: [{from: x, regex: y}]}}",
+        )
+        .unwrap_err();
         assert_eq!(faults.len(), 3, "{faults:?}");
     }
 }

@@ -7,8 +7,19 @@ pub(super) const LONGEST: usize = 256;
 
 /// Names of the dimensions, in the order of [`Slot`].
 pub(super) const NAMES: [&str; 13] = [
-    "cluster", "namespace", "job_id", "job_name", "task", "subtask", "role", "host", "pod", "container", "engine",
-    "engine_version", "team",
+    "cluster",
+    "namespace",
+    "job_id",
+    "job_name",
+    "task",
+    "subtask",
+    "role",
+    "host",
+    "pod",
+    "container",
+    "engine",
+    "engine_version",
+    "team",
 ];
 
 /// A dimension by its place in [`NAMES`].
@@ -50,7 +61,9 @@ impl Slots {
     /// Sets a value where none is yet; says whether it did.
     pub(super) fn fill(&mut self, slot: Slot, value: &str) -> bool {
         let value = value.trim();
-        let Some(place) = self.values.get_mut(slot.0) else { return false };
+        let Some(place) = self.values.get_mut(slot.0) else {
+            return false;
+        };
         if place.is_some() || value.is_empty() {
             return false;
         }

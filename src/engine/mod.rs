@@ -20,12 +20,16 @@ use crate::event::{Dimensions, ErrorEvent, Rejection, StackTrace, Text, Thrown};
 use crate::fold::Sample;
 use crate::identity::key::KeyMaker;
 use crate::identity::{self, Identity, Told};
-use crate::rules::{RuleSet, ToldError, ToldThrowable};
+use crate::event::Part;
+use crate::rules::{ErrorRule, RuleSet, ToldError, ToldThrowable, unclassified_severity};
 use memo::{Memo, Remembered};
 use place::Places;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Type and category of what no rule knows.
+pub const UNCLASSIFIED: &str = "unclassified";
 
 /// What became of an event.
 #[derive(Debug)]
@@ -283,14 +287,32 @@ fn classify(
         Some(trace) => split_chain(trace),
     };
     let (chain, suppressed) = (texts(&chain), texts(&suppressed));
-    let borrowed = |owned: &'_ [(String, Option<String>)]| -> Vec<(String, Option<String>)> { owned.to_vec() };
-    let _ = borrowed;
     let chain: Vec<ToldThrowable<'_>> =
         chain.iter().map(|(class, message)| ToldThrowable { class, message: message.as_deref() }).collect();
     let suppressed: Vec<ToldThrowable<'_>> =
         suppressed.iter().map(|(class, message)| ToldThrowable { class, message: message.as_deref() }).collect();
     let error = ToldError { message: &message, logger, level, chain: &chain, suppressed: &suppressed };
-    (rules.errors().classified(&error), rules.errors().depends_on_digits(&error))
+    (classified(rules.errors().classify(&error), level), rules.errors().depends_on_digits(&error))
+}
+
+/// What the rules say, or what is said of what no rule knows.
+fn classified(rule: Option<&ErrorRule>, level: Option<&str>) -> identity::Classified {
+    match rule {
+        Some(rule) => identity::Classified {
+            error_type: Arc::clone(&rule.id),
+            category: Arc::clone(&rule.category),
+            severity: rule.severity,
+            part: rule.part,
+            rule: Some(Arc::clone(&rule.id)),
+        },
+        None => identity::Classified {
+            error_type: UNCLASSIFIED.into(),
+            category: UNCLASSIFIED.into(),
+            severity: unclassified_severity(level),
+            part: Part::Root,
+            rule: None,
+        },
+    }
 }
 
 /// The cause chain, outermost first, and everything that hangs beside it.

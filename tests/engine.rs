@@ -21,7 +21,11 @@ static LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "jsonl" || e == "json") {
                 let text = std::fs::read(&path).unwrap();
-                lines.extend(text.split(|&b| b == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec));
+                lines.extend(
+                    text.split(|&b| b == b'\n')
+                        .filter(|l| !l.is_empty())
+                        .map(<[u8]>::to_vec),
+                );
             }
         }
     }
@@ -40,7 +44,13 @@ fn normalized(engine: &mut Engine, record: &[u8]) -> String {
 }
 
 fn engine(memo: usize) -> Engine {
-    Engine::with_options(Arc::clone(&RULES), Options { memo, ..Options::default() })
+    Engine::with_options(
+        Arc::clone(&RULES),
+        Options {
+            memo,
+            ..Options::default()
+        },
+    )
 }
 
 thread_local! {
@@ -56,9 +66,15 @@ fn other_digits(line: &[u8], seed: u64) -> Vec<u8> {
             if !b.is_ascii_digit() {
                 return b;
             }
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             // Not every digit changes: a time must mostly stay a time.
-            if state >> 62 == 0 { b'0' + u8::try_from((state >> 33) % 10).unwrap() } else { b }
+            if state >> 62 == 0 {
+                b'0' + u8::try_from((state >> 33) % 10).unwrap()
+            } else {
+                b
+            }
         })
         .collect()
 }
@@ -100,12 +116,20 @@ proptest! {
 fn the_order_of_arrival_changes_no_identity() {
     let identity = |line: String| {
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        (value["fingerprint"].clone(), value["error_type"].clone(), value["template"].clone())
+        (
+            value["fingerprint"].clone(),
+            value["error_type"].clone(),
+            value["template"].clone(),
+        )
     };
     let mut forwards = engine(65_536);
     let mut backwards = engine(65_536);
     let ahead: Vec<_> = LINES.iter().map(|l| identity(normalized(&mut forwards, l))).collect();
-    let mut behind: Vec<_> = LINES.iter().rev().map(|l| identity(normalized(&mut backwards, l))).collect();
+    let mut behind: Vec<_> = LINES
+        .iter()
+        .rev()
+        .map(|l| identity(normalized(&mut backwards, l)))
+        .collect();
     behind.reverse();
     assert_eq!(ahead, behind);
 }

@@ -41,7 +41,11 @@ impl EngineArgs {
     /// # Errors
     /// Faults of the rules or an unknown zone, exit codes 78 and 64.
     pub fn engine(&self) -> Result<Engine, Failure> {
-        let options = Options { default_zone: self.zone()?, limits: self.limits(), ..Options::default() };
+        let options = Options {
+            default_zone: self.zone()?,
+            limits: self.limits(),
+            ..Options::default()
+        };
         Ok(Engine::with_options(self.rules()?, options))
     }
 
@@ -50,7 +54,11 @@ impl EngineArgs {
     /// # Errors
     /// An unknown name, exit code 64.
     pub fn zone(&self) -> Result<jiff::tz::TimeZone, Failure> {
-        let name = if self.default_zone.is_empty() { "UTC" } else { &self.default_zone };
+        let name = if self.default_zone.is_empty() {
+            "UTC"
+        } else {
+            &self.default_zone
+        };
         jiff::tz::TimeZone::get(name)
             .with_context(|| format!("--default-zone {name}: not a zone of the tz database, such as Asia/Shanghai"))
             .map_err(|e| Failure::new(Exit::Usage, e))
@@ -68,7 +76,9 @@ pub fn rules(folder: Option<&Path>) -> Result<Arc<RuleSet>, Failure> {
         Some(folder) => RuleSet::load(folder),
         None => RuleSet::shipped(),
     };
-    loaded.map(Arc::new).map_err(|faults| Failure::new(Exit::Config, anyhow!("the rules are faulty:\n{faults}")))
+    loaded
+        .map(Arc::new)
+        .map_err(|faults| Failure::new(Exit::Config, anyhow!("the rules are faulty:\n{faults}")))
 }
 
 /// Opens a file (decompressed by its name) or stdin.
@@ -83,7 +93,9 @@ pub fn open(name: &str) -> Result<Box<dyn Read>, Failure> {
     let bad = |e: anyhow::Error| Failure::new(Exit::BadInput, e);
     let path = Path::new(name);
     if path.is_dir() {
-        return Err(bad(anyhow!("{name} is a folder; give a file, or use `seismolog ingest` for folders")));
+        return Err(bad(anyhow!(
+            "{name} is a folder; give a file, or use `seismolog ingest` for folders"
+        )));
     }
     let file = File::open(path).with_context(opening).map_err(bad)?;
     match path.extension().and_then(|e| e.to_str()) {

@@ -16,7 +16,9 @@ const OUT_CHUNK: usize = 256 * 1024;
 /// A line out says `outcome`: `folded` (with the time, the dimensions, the error type, the template, the fingerprint
 /// and the rest) or `rejected` (with the reason). Blank lines are no records. Nothing is stored.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  seismolog normalize app.jsonl | jq -r 'select(.part==\"root\") | .error_type' | sort | uniq -c")]
+#[command(
+    after_help = "Example:\n  seismolog normalize app.jsonl | jq -r 'select(.part==\"root\") | .error_type' | sort | uniq -c"
+)]
 pub struct Args {
     /// A file (also .gz and .zst), or - for stdin
     #[arg(default_value = "-")]
@@ -37,7 +39,11 @@ pub fn run(args: Args) -> CommandResult {
     let mut writer = LineWriter::default();
     let mut out = Vec::with_capacity(OUT_CHUNK * 2);
     let reading = || format!("could not read {}", args.file);
-    while let Some(line) = lines.next_line().with_context(reading).map_err(|e| Failure::new(Exit::BadInput, e))? {
+    while let Some(line) = lines
+        .next_line()
+        .with_context(reading)
+        .map_err(|e| Failure::new(Exit::BadInput, e))?
+    {
         match line {
             Line::Whole(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => continue,
             Line::Whole(bytes) => {
@@ -61,7 +67,9 @@ pub fn run(args: Args) -> CommandResult {
 
 fn write_out(stdout: &mut impl Write, out: &mut Vec<u8>) -> Result<(), Failure> {
     let written = stdout.write_all(out).and_then(|()| stdout.flush());
-    written.context("could not write to stdout").map_err(|e| Failure::new(Exit::Unavailable, e))?;
+    written
+        .context("could not write to stdout")
+        .map_err(|e| Failure::new(Exit::Unavailable, e))?;
     out.clear();
     Ok(())
 }

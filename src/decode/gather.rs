@@ -5,7 +5,6 @@ use super::keys::{Marks, Meaning, TimeKey, meaning};
 use super::scan::{Object, Scanner, Value};
 use super::throwable;
 use crate::event::{Field, Text, Thrown};
-use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Fields kept per event; a record with more has them cut off in the order written.
@@ -45,7 +44,7 @@ pub(crate) struct Gathered<'a> {
     pub(crate) error_message: Option<Text<'a>>,
     /// A short text under a key of throwables (`"error": "not found"`).
     pub(crate) error_note: Option<Text<'a>>,
-    pub(crate) fields: SmallVec<[Field<'a>; 16]>,
+    pub(crate) fields: Vec<Field<'a>>,
     /// A collector says that it cut the line.
     pub(crate) truncated: bool,
     nested: usize,

@@ -12,7 +12,6 @@ use super::text_line::{self, Line};
 use super::{Limits, general, layout, otlp, throwable, time, trimmed};
 use crate::event::{ErrorEvent, EventTime, Field, Layout, Reason, Rejection, Text, Thrown};
 use jiff::tz::TimeZone;
-use smallvec::SmallVec;
 
 /// Envelopes inside one another that are opened: a container runtime, a collector, a broker bridge, and one spare.
 const MAX_ENVELOPES: u8 = 4;
@@ -120,7 +119,7 @@ impl Reader<'_> {
         let mut layer = Layer {
             time: own.or(outer.and_then(|outer| outer.time)),
             level: None,
-            fields: gathered.fields.into_vec(),
+            fields: gathered.fields,
             truncated: gathered.truncated,
             depth: 1,
         };
@@ -437,7 +436,7 @@ pub(crate) fn plain(layout: Layout, time: EventTime, message: Text<'_>) -> Error
         thrown: Thrown::Absent,
         root_class: None,
         root_message: None,
-        fields: SmallVec::new(),
+        fields: Vec::new(),
         truncated: false,
     }
 }

@@ -25,7 +25,10 @@ pub(super) struct Memo {
 impl Memo {
     /// A memo of at most `capacity` errors; 0 remembers nothing.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { known: (capacity > 0).then(|| Cache::new(capacity)), capacity }
+        Self {
+            known: (capacity > 0).then(|| Cache::new(capacity)),
+            capacity,
+        }
     }
 
     pub(super) fn get(&self, key: u128) -> Option<Arc<Remembered>> {

@@ -16,11 +16,11 @@ pub use line::LineWriter;
 pub use redact::{REDACTED, Redactor};
 
 use crate::decode::{Decoder, Limits, stack};
+use crate::event::Part;
 use crate::event::{Dimensions, ErrorEvent, Rejection, StackTrace, Text, Thrown};
 use crate::fold::Sample;
 use crate::identity::key::KeyMaker;
 use crate::identity::{self, Identity, Told};
-use crate::event::Part;
 use crate::rules::{ErrorRule, RuleSet, ToldError, ToldThrowable, unclassified_severity};
 use memo::{Memo, Remembered};
 use place::Places;
@@ -67,7 +67,12 @@ impl<'a> Identified<'a> {
     /// An event that is known not to hold a secret; for tests of what comes after.
     #[must_use]
     pub fn new(event: &'a ErrorEvent<'a>, identity: &'a Arc<Identity>, dimensions: &'a Arc<Dimensions>) -> Self {
-        Self { event, identity, dimensions, redactor: None }
+        Self {
+            event,
+            identity,
+            dimensions,
+            redactor: None,
+        }
     }
 
     /// Message and stack without secrets, where there may be some.
@@ -82,11 +87,15 @@ impl<'a> Identified<'a> {
         let (stack, in_stack) = match stack {
             None => (None, 0),
             Some(stack) => {
-                let (clean, count) = redactor.redact(&stack);
+                let (clean, count) = redactor.redact_stack(&stack);
                 (Some(clean.into_owned()), count)
             }
         };
-        Some(Redacted { message: Cow::Owned(clean), count: in_message + in_stack, stack })
+        Some(Redacted {
+            message: Cow::Owned(clean),
+            count: in_message + in_stack,
+            stack,
+        })
     }
 
     /// The event in full, secrets redacted. Costs: only for the first of a (job, fingerprint, minute).
@@ -117,7 +126,10 @@ impl<'a> Identified<'a> {
 }
 
 fn by_name(dimensions: &Dimensions) -> BTreeMap<String, String> {
-    let texts = dimensions.texts().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let texts = dimensions
+        .texts()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
     let subtask = dimensions.subtask.map(|n| ("subtask".to_owned(), n.to_string()));
     texts.chain(subtask).collect()
 }
@@ -146,7 +158,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::default(), default_zone: jiff::tz::TimeZone::UTC, memo: 65_536 }
+        Self {
+            limits: Limits::default(),
+            default_zone: jiff::tz::TimeZone::UTC,
+            memo: 65_536,
+        }
     }
 }
 
@@ -161,7 +177,13 @@ impl Engine {
     /// An engine with these rules. `default_zone` is where times without a zone were written.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, default_zone: jiff::tz::TimeZone) -> Self {
-        Self::with_options(rules, Options { default_zone, ..Options::default() })
+        Self::with_options(
+            rules,
+            Options {
+                default_zone,
+                ..Options::default()
+            },
+        )
     }
 
     /// An engine with these rules and options.
@@ -266,7 +288,14 @@ fn work_out(
     let logger = clean.logger.as_ref().map(Text::decoded);
     let (classified, depends_on_digits) = classify(&told, &message, logger.as_deref(), level.as_deref(), rules);
     let identity = Arc::new(identity::identity(&told, &classified));
-    (told, Remembered { identity, depends_on_digits, may_hold_secret })
+    (
+        told,
+        Remembered {
+            identity,
+            depends_on_digits,
+            may_hold_secret,
+        },
+    )
 }
 
 fn classify(
@@ -279,7 +308,12 @@ fn classify(
     use identity::skeleton::without_ids;
     let message = without_ids(message);
     let texts = |throwables: &[&crate::event::Throwable]| -> Vec<(String, Option<String>)> {
-        let text = |t: &&crate::event::Throwable| (t.class.clone(), t.message.as_deref().map(|m| without_ids(m).into_owned()));
+        let text = |t: &&crate::event::Throwable| {
+            (
+                t.class.clone(),
+                t.message.as_deref().map(|m| without_ids(m).into_owned()),
+            )
+        };
         throwables.iter().map(text).collect()
     };
     let (chain, suppressed): (Vec<_>, Vec<_>) = match &told.trace {
@@ -287,12 +321,31 @@ fn classify(
         Some(trace) => split_chain(trace),
     };
     let (chain, suppressed) = (texts(&chain), texts(&suppressed));
-    let chain: Vec<ToldThrowable<'_>> =
-        chain.iter().map(|(class, message)| ToldThrowable { class, message: message.as_deref() }).collect();
-    let suppressed: Vec<ToldThrowable<'_>> =
-        suppressed.iter().map(|(class, message)| ToldThrowable { class, message: message.as_deref() }).collect();
-    let error = ToldError { message: &message, logger, level, chain: &chain, suppressed: &suppressed };
-    (classified(rules.errors().classify(&error), level), rules.errors().depends_on_digits(&error))
+    let chain: Vec<ToldThrowable<'_>> = chain
+        .iter()
+        .map(|(class, message)| ToldThrowable {
+            class,
+            message: message.as_deref(),
+        })
+        .collect();
+    let suppressed: Vec<ToldThrowable<'_>> = suppressed
+        .iter()
+        .map(|(class, message)| ToldThrowable {
+            class,
+            message: message.as_deref(),
+        })
+        .collect();
+    let error = ToldError {
+        message: &message,
+        logger,
+        level,
+        chain: &chain,
+        suppressed: &suppressed,
+    };
+    (
+        classified(rules.errors().classify(&error), level),
+        rules.errors().depends_on_digits(&error),
+    )
 }
 
 /// What the rules say, or what is said of what no rule knows.
@@ -319,7 +372,13 @@ fn classified(rule: Option<&ErrorRule>, level: Option<&str>) -> identity::Classi
 fn split_chain(trace: &StackTrace) -> (Vec<&crate::event::Throwable>, Vec<&crate::event::Throwable>) {
     let chain = trace.chain();
     let inside = chain.iter().filter_map(|&i| trace.throwables.get(i)).collect();
-    let beside = trace.throwables.iter().enumerate().filter(|(i, _)| !chain.contains(i)).map(|(_, t)| t).collect();
+    let beside = trace
+        .throwables
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !chain.contains(i))
+        .map(|(_, t)| t)
+        .collect();
     (inside, beside)
 }
 
@@ -330,7 +389,7 @@ fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'
     let stack = stack_text(&event.thrown);
     let may = redactor.may_hold_secret(&message)
         || root_message.as_deref().is_some_and(|m| redactor.may_hold_secret(m))
-        || stack.as_deref().is_some_and(|s| redactor.may_hold_secret(s));
+        || stack.as_deref().is_some_and(|s| redactor.stack_may_hold_secret(s));
     if !may {
         return (Cow::Borrowed(event), false);
     }
@@ -339,7 +398,7 @@ fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'
     copy.message = clean(&message);
     copy.root_message = root_message.as_deref().map(clean);
     if let Some(stack) = stack {
-        let (redacted, count) = redactor.redact(&stack);
+        let (redacted, count) = redactor.redact_stack(&stack);
         if count > 0 {
             copy.thrown = Thrown::Text(Text::Owned(redacted.into_owned()));
         }

@@ -161,7 +161,11 @@ impl<'a> Gathered<'a> {
                     self.marks.add(Marks::LEVEL_NUMBER);
                 }
                 // A number says less than any text.
-                let rank = if matches!(value, Value::Number(_)) { rank + 10 } else { rank };
+                let rank = if matches!(value, Value::Number(_)) {
+                    rank + 10
+                } else {
+                    rank
+                };
                 take(&mut self.level, rank, value);
             }
             Meaning::Logger(rank) => take(&mut self.logger, rank, value),
@@ -172,6 +176,8 @@ impl<'a> Gathered<'a> {
             Meaning::RootMessage => self.root_message = text_of(value),
             Meaning::ErrorType => self.error_type = text_of(value),
             Meaning::ErrorMessage => self.error_message = text_of(value),
+            // A message that is an object says its own message already.
+            Meaning::Other if matches!(&*path, "message.message" | "message.msg") => {}
             Meaning::Other => self.push_field(path, value),
             Meaning::Noise | Meaning::Thrown(_) | Meaning::Carrier(_) | Meaning::Message(_) => {}
         }
@@ -182,7 +188,9 @@ impl<'a> Gathered<'a> {
         let sure = !matches!(&*path, "error" | "err" | "exception" | "exc" | "exc_info" | "stack");
         match throwable::read(&value, sure, max_depth) {
             Thrown::Absent => {
+                // Where a logger was called (`stack` of the Python writers) is no dimension.
                 if let Value::Str(text) = value
+                    && path != "stack"
                     && !is_missing(&text)
                 {
                     self.push_field(path, Value::Str(text.clone()));
@@ -190,7 +198,11 @@ impl<'a> Gathered<'a> {
                 }
             }
             thrown => {
-                let rank = if matches!(thrown, Thrown::Named { .. }) { rank + 10 } else { rank };
+                let rank = if matches!(thrown, Thrown::Named { .. }) {
+                    rank + 10
+                } else {
+                    rank
+                };
                 if self.thrown.as_ref().is_none_or(|(had, _)| rank < *had) {
                     self.thrown = Some((rank, thrown));
                 }

@@ -103,9 +103,10 @@ fn broken(text: &str, error: &serde_json::Error) -> Rejection {
         .sum();
     let at = before + error.column();
     match error.classify() {
-        serde_json::error::Category::Eof => {
-            Rejection::new(Reason::InvalidJson, format!("the JSON ends too early, at byte {}", text.len()))
-        }
+        serde_json::error::Category::Eof => Rejection::new(
+            Reason::InvalidJson,
+            format!("the JSON ends too early, at byte {}", text.len()),
+        ),
         serde_json::error::Category::Data => Rejection::new(Reason::NotAnObject, "not a JSON object"),
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
             let said = error.to_string();

@@ -40,7 +40,10 @@ pub(crate) fn split(text: &str) -> Option<Split<'_>> {
     if let Some(at) = text.find(TRACEBACK) {
         let start = line_start(text, at);
         // Flink writes Java frames too when a Python function fails; whichever begins first is the throwable.
-        if !FRAMES.iter().any(|frame| text.get(..start).is_some_and(|before| before.contains(frame))) {
+        if !FRAMES
+            .iter()
+            .any(|frame| text.get(..start).is_some_and(|before| before.contains(frame)))
+        {
             return Some(cut(text, start));
         }
     }
@@ -70,7 +73,10 @@ pub(crate) fn reads_like_throwable(text: &Text<'_>) -> bool {
         return true;
     }
     let decoded = text.decoded();
-    decoded.lines().next().is_some_and(|line| reads_like_header(line.trim_end()))
+    decoded
+        .lines()
+        .next()
+        .is_some_and(|line| reads_like_header(line.trim_end()))
 }
 
 fn cut(text: &str, at: usize) -> Split<'_> {
@@ -82,7 +88,9 @@ fn cut(text: &str, at: usize) -> Split<'_> {
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+    text.get(..at)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |newline| newline + 1)
 }
 
 /// Whether a line begins a throwable: `java.io.IOException: x`, `ValueError: x`, `Exception in thread "main" a.B`.
@@ -108,7 +116,8 @@ fn header_start(head: &str) -> Option<usize> {
         let Some(first) = rest.chars().next() else { break };
         if follows_break && is_name_start(first) {
             let (name, behind) = class_name(rest);
-            let ends = behind.is_empty() || behind.starts_with(": ") || behind.starts_with(['\n', '\r']) || behind == ":";
+            let ends =
+                behind.is_empty() || behind.starts_with(": ") || behind.starts_with(['\n', '\r']) || behind == ":";
             if ends && name.contains('.') {
                 if is_throwable_name(name) {
                     return Some(at);
@@ -146,8 +155,18 @@ fn class_name(text: &str) -> (&str, &str) {
 fn is_throwable_name(name: &str) -> bool {
     let simple = name.rsplit(['.', '$']).next().unwrap_or(name);
     const ENDS: &[&str] = &[
-        "Exception", "Error", "Throwable", "Failure", "Fault", "Interrupt", "ExceptionGroup", "Death", "Exit", "Warning",
-        "异常", "错误",
+        "Exception",
+        "Error",
+        "Throwable",
+        "Failure",
+        "Fault",
+        "Interrupt",
+        "ExceptionGroup",
+        "Death",
+        "Exit",
+        "Warning",
+        "异常",
+        "错误",
     ];
     name.starts_with(is_name_start) && ENDS.iter().any(|end| simple.ends_with(end))
 }
@@ -164,7 +183,10 @@ mod tests {
     fn the_stack_of_a_task_of_flink_1_15_is_split_off() {
         let text = "Map (1/2) (ab) switched from RUNNING to FAILED with failure cause: java.lang.RuntimeException: java.io.IOException: Cannot get a channel.\n\tat x.Y.z(Y.java:1)\nCaused by: java.io.IOException: Cannot get a channel.";
         let (message, trace) = parts(text).unwrap();
-        assert_eq!(message, "Map (1/2) (ab) switched from RUNNING to FAILED with failure cause:");
+        assert_eq!(
+            message,
+            "Map (1/2) (ab) switched from RUNNING to FAILED with failure cause:"
+        );
         assert!(trace.starts_with("java.lang.RuntimeException: java.io.IOException: Cannot"));
     }
 
@@ -186,15 +208,24 @@ mod tests {
 
     #[test]
     fn a_class_that_does_not_say_exception_is_found_by_its_shape() {
-        assert_eq!(parts("m a.Outer: x\n\tat s.F.m(F.java:1)"), Some(("m", "a.Outer: x\n\tat s.F.m(F.java:1)")));
-        assert_eq!(parts("boom Error: x\n    at f (a.js:1:2)"), Some(("boom", "Error: x\n    at f (a.js:1:2)")));
+        assert_eq!(
+            parts("m a.Outer: x\n\tat s.F.m(F.java:1)"),
+            Some(("m", "a.Outer: x\n\tat s.F.m(F.java:1)"))
+        );
+        assert_eq!(
+            parts("boom Error: x\n    at f (a.js:1:2)"),
+            Some(("boom", "Error: x\n    at f (a.js:1:2)"))
+        );
     }
 
     #[test]
     fn a_python_traceback_is_split_off() {
         assert_eq!(
             parts("bad row\nTraceback (most recent call last):\n  File \"x\"\nValueError: bad"),
-            Some(("bad row", "Traceback (most recent call last):\n  File \"x\"\nValueError: bad"))
+            Some((
+                "bad row",
+                "Traceback (most recent call last):\n  File \"x\"\nValueError: bad"
+            ))
         );
     }
 

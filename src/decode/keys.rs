@@ -278,19 +278,26 @@ fn known(path: &str) -> (Meaning, Marks) {
             (M::Carrier(3), Marks::NONE)
         }
         "__REALTIME_TIMESTAMP" | "_SOURCE_REALTIME_TIMESTAMP" => (M::Time(T::Journal), Marks::ENVELOPE),
-        "stream" | "source_type" | "logtag" | "log.file.path" | "agent.type" | "input.type" | "container_name" | "container_id" => {
-            (M::Other, Marks::ENVELOPE)
-        }
+        "stream" | "source_type" | "logtag" | "log.file.path" | "agent.type" | "input.type" | "container_name"
+        | "container_id" => (M::Other, Marks::ENVELOPE),
         "_p" => (M::Other, Marks::ENVELOPE),
 
         // Spellings of writers nobody has a name for
         "error" | "throwable" | "exc" => (M::Thrown(3), Marks::NONE),
-        "stacktrace" | "stackTrace" | "StackTrace" | "traceback" | "throwable_stack" | "error_stack" | "errorStack"
-        | "error.stack" | "exception.stackTrace" | "exceptionStackTrace" | "error_stack_trace" | "exception_stack" => {
-            (M::Thrown(3), Marks::NONE)
-        }
-        "eventTime" | "event_time" | "datetime" | "dateTime" | "date" | "logTime" | "log_time" | "Timestamp" | "Time"
-        | "timeStamp" | "time_stamp" | "timestamp_ms" | "timestampMs" | "@time" | "logtime" => {
+        "stacktrace"
+        | "stackTrace"
+        | "StackTrace"
+        | "traceback"
+        | "throwable_stack"
+        | "error_stack"
+        | "errorStack"
+        | "error.stack"
+        | "exception.stackTrace"
+        | "exceptionStackTrace"
+        | "error_stack_trace"
+        | "exception_stack" => (M::Thrown(3), Marks::NONE),
+        "eventTime" | "event_time" | "datetime" | "dateTime" | "date" | "logTime" | "log_time" | "Timestamp"
+        | "Time" | "timeStamp" | "time_stamp" | "timestamp_ms" | "timestampMs" | "@time" | "logtime" => {
             (M::Time(T::Other), Marks::NONE)
         }
         "timestamp_ns" | "timeUnixNano" | "time_unix_nano" => (M::Time(T::Other), Marks::NONE),

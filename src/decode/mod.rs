@@ -85,7 +85,11 @@ impl Decoder {
         if bytes.len() > self.limits.max_bytes {
             out(Err(Rejection::new(
                 Reason::TooLarge,
-                format!("{} bytes, more than the limit of {}", bytes.len(), self.limits.max_bytes),
+                format!(
+                    "{} bytes, more than the limit of {}",
+                    bytes.len(),
+                    self.limits.max_bytes
+                ),
             )));
             return;
         }
@@ -93,7 +97,10 @@ impl Decoder {
             Ok(text) => text,
             Err(_) => {
                 let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| 0);
-                out(Err(Rejection::new(Reason::InvalidUtf8, format!("not UTF-8 at byte {at}"))));
+                out(Err(Rejection::new(
+                    Reason::InvalidUtf8,
+                    format!("not UTF-8 at byte {at}"),
+                )));
                 return;
             }
         };
@@ -131,7 +138,11 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
     let bare = text.trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '[' | ']' | ',' | '\0'));
     let inside = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '[' | ',' | ']' | '\0'));
     if bare.is_empty() {
-        let deep = text.bytes().take(reader.limits.max_depth + 1).filter(|b| *b == b'[').count();
+        let deep = text
+            .bytes()
+            .take(reader.limits.max_depth + 1)
+            .filter(|b| *b == b'[')
+            .count();
         return out(Err(if deep > reader.limits.max_depth {
             general::too_deep(reader.limits.max_depth)
         } else {
@@ -156,14 +167,20 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
                 if told >= reader.limits.max_events {
                     return out(Err(Rejection::new(
                         Reason::TooLarge,
-                        format!("more than {} events; those beyond were not read", reader.limits.max_events),
+                        format!(
+                            "more than {} events; those beyond were not read",
+                            reader.limits.max_events
+                        ),
                     )));
                 }
                 reader.json(raw, None, out);
                 end
             }
             Ok((_, end)) => {
-                out(Err(Rejection::new(Reason::NotAnObject, "an element of the list is not an object")));
+                out(Err(Rejection::new(
+                    Reason::NotAnObject,
+                    "an element of the list is not an object",
+                )));
                 end
             }
             Err(Odd::TooDeep) => return out(Err(general::too_deep(reader.limits.max_depth))),
@@ -177,7 +194,10 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
             Some(b',') => at = scanner.skip_space(at + 1),
             Some(b']') | None => {
                 let behind = inside.get(at..).unwrap_or_default();
-                if behind.trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ']' | ',' | '\0')).is_empty() {
+                if behind
+                    .trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ']' | ',' | '\0'))
+                    .is_empty()
+                {
                     return;
                 }
                 return out(Err(Rejection::new(
@@ -188,7 +208,10 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
             Some(_) => {
                 return out(Err(Rejection::new(
                     Reason::InvalidJson,
-                    format!("a comma or the end of the list is wanted at byte {}", text.len() - inside.len() + at + 1),
+                    format!(
+                        "a comma or the end of the list is wanted at byte {}",
+                        text.len() - inside.len() + at + 1
+                    ),
                 )));
             }
         }

@@ -156,10 +156,16 @@ impl Reader<'_> {
             ..
         } = gathered;
 
+        if kind == Layout::Gelf {
+            fields.retain(|field| field.path.held() != "version");
+        }
         if let Some(name) = name {
             match kind {
                 Layout::PythonJson | Layout::Pino if logger.is_none() => logger = Some((9, Value::Str(name))),
-                _ => fields.push(Field { path: "name".into(), value: name }),
+                _ => fields.push(Field {
+                    path: "name".into(),
+                    value: name,
+                }),
             }
         }
         let mut message = message
@@ -175,6 +181,11 @@ impl Reader<'_> {
                 class,
                 message: message.or(error_message),
             },
+            Some((_, Thrown::Text(trace))) => Thrown::Text(throwable::with_header(
+                trace,
+                error_type.as_ref(),
+                error_message.as_ref(),
+            )),
             Some((_, thrown)) => thrown,
             None => throwable::named(error_type, error_message),
         };
@@ -259,7 +270,10 @@ impl Reader<'_> {
     fn line<'t>(&self, line: Line<'t>, layer: Option<&'t Layer<'t>>) -> Result<ErrorEvent<'t>, Rejection> {
         let time = match line.stamp {
             Some(stamp) => stamp.at(self.zone).ok_or_else(|| {
-                Rejection::new(Reason::BadTimestamp, "the time at the start of the line lies outside years 1970 to 2261")
+                Rejection::new(
+                    Reason::BadTimestamp,
+                    "the time at the start of the line lies outside years 1970 to 2261",
+                )
             })?,
             None => layer.and_then(|layer| layer.time).ok_or_else(no_time)?,
         };
@@ -294,7 +308,10 @@ impl Reader<'_> {
             depth: 1,
             ..Layer::default()
         };
-        layer.fields.push(Field { path: "stream".into(), value: first.stream.into() });
+        layer.fields.push(Field {
+            path: "stream".into(),
+            value: first.stream.into(),
+        });
         let mut inside = String::with_capacity(text.len());
         let mut partial = false;
         for line in text.lines() {
@@ -335,7 +352,10 @@ impl Reader<'_> {
         for path in ["host", "app", "pid", "msgid"] {
             let (word, behind) = rest.split_once(' ')?;
             if word != "-" && word.len() <= 255 {
-                layer.fields.push(Field { path: path.into(), value: word.into() });
+                layer.fields.push(Field {
+                    path: path.into(),
+                    value: word.into(),
+                });
             }
             rest = behind;
         }
@@ -484,7 +504,10 @@ fn structured(text: &str) -> Option<&str> {
 }
 
 pub(crate) fn no_time() -> Rejection {
-    Rejection::new(Reason::NoTimestamp, "no time in any known form, neither in the record nor around it")
+    Rejection::new(
+        Reason::NoTimestamp,
+        "no time in any known form, neither in the record nor around it",
+    )
 }
 
 pub(crate) fn no_message() -> Rejection {

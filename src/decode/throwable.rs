@@ -48,10 +48,30 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
         _ => None,
     };
 
-    let class = text(&["class", "exception_class", "type", "exc_type", "className", "class_name", "name", "kind"]);
-    let message = text(&["msg", "exception_message", "message", "exc_value", "localizedMessage", "reason"]);
+    let class = text(&[
+        "class",
+        "exception_class",
+        "type",
+        "exc_type",
+        "className",
+        "class_name",
+        "name",
+        "kind",
+    ]);
+    let message = text(&[
+        "msg",
+        "exception_message",
+        "message",
+        "exc_value",
+        "localizedMessage",
+        "reason",
+    ]);
     if let Some(Value::Str(trace)) = get(&["extendedStackTrace"]) {
-        return if super::gather::is_missing(trace) { named(class, message) } else { Thrown::Text(trace.clone()) };
+        return if super::gather::is_missing(trace) {
+            named(class, message)
+        } else {
+            Thrown::Text(trace.clone())
+        };
     }
     if get(&["commonElementCount", "extendedStackTrace"]).is_some() {
         return match get(&["cause", "suppressed", "extendedStackTrace"]) {
@@ -69,8 +89,18 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
     if let Some(Value::Str(_)) = get(&["stack"]) {
         return json(raw, ThrownShape::PinoErr);
     }
-    match get(&["stacktrace", "stackTrace", "stack_trace", "trace", "stack", "backtrace", "full_message"]) {
-        Some(Value::Str(trace)) if !super::gather::is_missing(trace) => Thrown::Text(trace.clone()),
+    match get(&[
+        "stacktrace",
+        "stackTrace",
+        "stack_trace",
+        "trace",
+        "stack",
+        "backtrace",
+        "full_message",
+    ]) {
+        Some(Value::Str(trace)) if !super::gather::is_missing(trace) => {
+            Thrown::Text(with_header(trace.clone(), class.as_ref(), message.as_ref()))
+        }
         Some(Value::Array(frames)) => match array(frames, max_depth) {
             Thrown::Absent if class.is_some() => json(raw, ThrownShape::Spark),
             other => other,
@@ -106,7 +136,9 @@ fn element_is_list(raw: &str) -> bool {
         return false;
     };
     let behind = bytes.get(at + KEY.len()..).unwrap_or_default();
-    let value = behind.iter().find(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\r' | b'\n'));
+    let value = behind
+        .iter()
+        .find(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\r' | b'\n'));
     // An empty list says nothing yet; the walk over the keys does.
     value == Some(&b'[') && !behind.starts_with(b":[]")
 }
@@ -116,6 +148,31 @@ fn json(raw: &str, shape: ThrownShape) -> Thrown<'_> {
         raw: Text::Plain(raw),
         shape,
     }
+}
+
+/// A trace that holds frames only gets its header from class and message that stand beside it: ecs-logging-python and
+/// some error reporters write them so.
+pub(crate) fn with_header<'a>(trace: Text<'a>, class: Option<&Text<'_>>, message: Option<&Text<'_>>) -> Text<'a> {
+    const PYTHON: &[&str] = &["  File \"", "  File \\\""];
+    const OTHERS: &[&str] = &["\tat ", "\\tat ", "    at "];
+    let held = trace.held();
+    let python = PYTHON.iter().any(|frame| held.starts_with(frame));
+    let bare = python || OTHERS.iter().any(|frame| held.starts_with(frame));
+    let Some(class) = class.filter(|_| bare) else {
+        return trace;
+    };
+    let mut header = class.decoded().into_owned();
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        header.push_str(": ");
+        header.push_str(&message.decoded());
+    }
+    let frames = trace.decoded();
+    let frames = frames.trim_end_matches('\n');
+    Text::Owned(if python {
+        format!("Traceback (most recent call last):\n{frames}\n{header}")
+    } else {
+        format!("{header}\n{frames}")
+    })
 }
 
 /// Class and message without a trace.
@@ -149,9 +206,18 @@ mod tests {
     #[test]
     fn the_shape_of_json_is_told_by_its_keys() {
         for (raw, shape) in [
-            (r#"{"name":"a.B","extendedStackTrace":[{"class":"x"}]}"#, ThrownShape::Log4j2),
-            (r#"{"class":"a.B","msg":"m","stacktrace":[{"class":"x"}]}"#, ThrownShape::Spark),
-            (r#"{"type":"Error","message":"m","stack":"Error: m\n    at x"}"#, ThrownShape::PinoErr),
+            (
+                r#"{"name":"a.B","extendedStackTrace":[{"class":"x"}]}"#,
+                ThrownShape::Log4j2,
+            ),
+            (
+                r#"{"class":"a.B","msg":"m","stacktrace":[{"class":"x"}]}"#,
+                ThrownShape::Spark,
+            ),
+            (
+                r#"{"type":"Error","message":"m","stack":"Error: m\n    at x"}"#,
+                ThrownShape::PinoErr,
+            ),
         ] {
             assert_eq!(thrown(raw), json(raw, shape));
         }
@@ -159,7 +225,10 @@ mod tests {
             read(&Value::Array(r#"[{"exc_type":"ValueError"}]"#), true, 9),
             json(r#"[{"exc_type":"ValueError"}]"#, ThrownShape::StructlogDict)
         );
-        assert_eq!(read(&Value::Array(r#"["a","b"]"#), true, 9), json(r#"["a","b"]"#, ThrownShape::Lines));
+        assert_eq!(
+            read(&Value::Array(r#"["a","b"]"#), true, 9),
+            json(r#"["a","b"]"#, ThrownShape::Lines)
+        );
     }
 
     #[test]

@@ -3,6 +3,14 @@
 //! A case is a record, byte for byte, and `<name>.expected.json` beside it: an object (or an array of them where one
 //! record holds several events) of what must hold. Keys left out are not looked at.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
 use proptest::prelude::*;
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::{ErrorEvent, Rejection, Text, Thrown, ThrownShape};

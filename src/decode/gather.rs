@@ -69,17 +69,13 @@ pub(crate) fn is_nothing(held: &str) -> bool {
     }
 }
 
-/// Gathers what the object says.
-pub(crate) fn gather<'a>(entries: Object<'a>, max_depth: usize) -> Gathered<'a> {
-    let mut gathered = Gathered::default();
-    for entry in entries {
-        gathered.place(entry.key, entry.value, 0, max_depth);
-    }
-    gathered
-}
-
 impl<'a> Gathered<'a> {
     /// Puts one value where its path says.
+    #[inline]
+    pub(crate) fn put(&mut self, path: Cow<'a, str>, value: Value<'a>, max_depth: usize) {
+        self.place(path, value, 0, max_depth);
+    }
+
     fn place(&mut self, path: Cow<'a, str>, value: Value<'a>, walked: usize, max_depth: usize) {
         if path.len() > MAX_PATH_BYTES {
             return;
@@ -197,7 +193,7 @@ impl<'a> Gathered<'a> {
                     self.error_note = Some(text);
                 }
             }
-            thrown => {
+            thrown @ (Thrown::Text(_) | Thrown::Json { .. } | Thrown::Named { .. } | Thrown::Parsed(_)) => {
                 let rank = if matches!(thrown, Thrown::Named { .. }) {
                     rank + 10
                 } else {

@@ -110,7 +110,8 @@ impl Reader<'_> {
             return;
         }
         let depth = layer.map_or(0, |layer| layer.depth);
-        if gathered.level.is_none() && gathered.thrown.is_none() && depth < MAX_ENVELOPES {
+        let docker = gathered.marks.all(&[Marks::SHORT_MESSAGE, Marks::ENVELOPE]);
+        if (gathered.level.is_none() || docker) && gathered.thrown.is_none() && depth < MAX_ENVELOPES {
             if let Some((_, raw)) = gathered.inner_record.take() {
                 let layer = self.layer(gathered, layer);
                 self.json(raw, Some(&layer), out);
@@ -140,6 +141,7 @@ impl Reader<'_> {
     fn layer<'x>(&self, gathered: &mut Gathered<'x>, outer: Option<&'x Layer<'x>>) -> Layer<'x> {
         let kind = layout::recognize(gathered);
         let own = layout::time(gathered, kind, self.zone).ok().flatten();
+        drop_own_version(gathered, kind);
         let mut layer = Layer {
             time: own.or(outer.and_then(|outer| outer.time)),
             level: None,
@@ -168,10 +170,8 @@ impl Reader<'_> {
         let error_message = gathered.error_message.take();
         let mut logger = gathered.logger.take();
         let mut truncated = gathered.truncated;
+        drop_own_version(gathered, kind);
         let fields = &mut gathered.fields;
-        if kind == Layout::Gelf {
-            fields.retain(|field| field.path.held() != "version");
-        }
         if let Some(name) = gathered.name.take() {
             if logger.is_none() && matches!(kind, Layout::PythonJson | Layout::Pino) {
                 logger = Some((9, Value::Str(name)));
@@ -399,6 +399,13 @@ impl<'e> Layer<'e> {
         if event.level.is_none() {
             event.level = self.level.as_ref().map(lent);
         }
+    }
+}
+
+/// GELF's `version` is that of the format, and says nothing of the job.
+fn drop_own_version(gathered: &mut Gathered<'_>, kind: Layout) {
+    if kind == Layout::Gelf {
+        gathered.fields.retain(|field| field.path.held() != "version");
     }
 }
 

@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 /// Keys of one object, beyond which a record is no log record: 4,096 is far above any layout.
 pub(crate) const MAX_KEYS: usize = 4096;
+/// Up to this many keys comparing them pairwise is cheaper than a table.
+const FEW_KEYS: usize = 32;
 /// Nesting the scanner can remember.
 pub(crate) const MAX_DEPTH: usize = 128;
 
@@ -126,6 +128,7 @@ impl<'a> Scanner<'a> {
         }
         let mut marks = 0_u64;
         let mut keys: SmallVec<[&'a str; 32]> = SmallVec::new();
+        let mut many = foldhash::HashSet::default();
         let mut at = self.skip_space(open + 1);
         if self.byte(at) == Some(b'}') {
             return Ok(at + 1);
@@ -140,14 +143,23 @@ impl<'a> Scanner<'a> {
             }
             let key = self.span(at + 1, end)?;
             let mark = key_mark(key);
-            if marks & mark != 0 && keys.contains(&key) {
-                return Err(Odd::Unusual);
+            if keys.len() < FEW_KEYS {
+                if marks & mark != 0 && keys.contains(&key) {
+                    return Err(Odd::Unusual);
+                }
+                marks |= mark;
+                keys.push(key);
+            } else {
+                if many.is_empty() {
+                    many.extend(keys.iter().copied());
+                }
+                if many.len() >= MAX_KEYS {
+                    return Err(Odd::TooManyKeys);
+                }
+                if !many.insert(key) {
+                    return Err(Odd::Unusual);
+                }
             }
-            if keys.len() >= MAX_KEYS {
-                return Err(Odd::TooManyKeys);
-            }
-            marks |= mark;
-            keys.push(key);
             at = self.colon(end + 1)?;
             let (value, behind) = self.value(at)?;
             take(key, value);
@@ -563,6 +575,33 @@ mod tests {
         })
     }
 
+    /// Objects of frames as Log4j2 and Spark write them, nearly or quite.
+    fn frames_text() -> impl Strategy<Value = String> {
+        let frame = (
+            prop::sample::select(vec![
+                "",
+                "\"classLoaderName\":\"app\",",
+                "\"module\":\"java.base\",\"moduleVersion\":\"17.0.15\",",
+                "\"classLoaderName\":\"app\",\"module\":\"m\",",
+                " ",
+                "\"module\":\"m\\n\",",
+            ]),
+            "[a-z.$é]{0,70}",
+            prop::sample::select(vec!["\"file\":\"F.java\",", "", "\"file\":null,", "\"file\":\"\\\"\","]),
+            prop::sample::select(vec!["1", "-2", "\"7\"", "01", "1.5", "x"]),
+            prop::sample::select(vec![
+                "",
+                ",\"exact\":true,\"location\":\"a.jar\",\"version\":\"?\"",
+                ",\"exact\":false,\"location\":\"?\"",
+                ",\"exact\":truely,\"location\":\"?\",\"version\":\"1\"",
+            ]),
+        )
+            .prop_map(|(module, class, file, line, rest)| {
+                format!("{{{module}\"class\":\"{class}\",\"method\":\"m\",{file}\"line\":{line}{rest}}}")
+            });
+        prop::collection::vec(frame, 1..4).prop_map(|frames| format!("{{\"s\":[{}]}}", frames.join(",")))
+    }
+
     fn object_text() -> impl Strategy<Value = String> {
         (prop::collection::vec(("[a-z.@_]{1,12}", json()), 0..8), any::<bool>()).prop_map(|(pairs, pretty)| {
             let object = Json::Object(pairs.into_iter().collect());
@@ -584,8 +623,14 @@ mod tests {
         }
 
         #[test]
+        fn frames_read_as_literals_are_valid_and_read_right(text in frames_text()) {
+            prop_assert_eq!(scanned(&text).is_ok(), general::is_json(&text), "{}", &text);
+            agrees(&text)?;
+        }
+
+        #[test]
         fn whatever_is_accepted_is_valid_and_read_right(
-            text in object_text(),
+            text in prop_oneof![object_text(), frames_text()],
             edits in prop::collection::vec((any::<prop::sample::Index>(), 0_u8..8, "[\\x00-\\x7f]"), 1..4),
         ) {
             let mut bytes = text.into_bytes();

@@ -332,7 +332,16 @@ struct Reader {
     /// The throwable that gets the next frame, and its message while no frame of it came.
     current: usize,
     in_message: bool,
+    /// A throwable made from the copy of a stack in Spark's message, and the one whose message it was.
+    copied: Option<Copied>,
+    driver_seen: bool,
     truncated: bool,
+}
+
+/// See [`Reader::driver_stack`].
+struct Copied {
+    owner: usize,
+    first: usize,
 }
 
 impl Reader {
@@ -361,6 +370,7 @@ impl Reader {
             }
             Line::CausedBy(header) => {
                 let parent = self.parent_at(depth + 1);
+                self.forget_copy(parent);
                 let index = self.open_throwable(header, Relation::CauseOf(parent));
                 self.replace_top(depth, index);
             }
@@ -413,8 +423,57 @@ impl Reader {
             }
             return true;
         }
+        if line.trim_end() == "Driver stacktrace:" {
+            self.driver_stack();
+            return true;
+        }
         // Another stack begins: it is not part of this one.
         !(line.starts_with(|c: char| !c.is_whitespace()) && is_header(line))
+    }
+
+    /// Spark's driver puts the executor's whole stack in its message, then `Driver stacktrace:` and its own frames. What
+    /// was read so far is the executor's: it becomes the cause, until a cause of the driver's own comes.
+    fn driver_stack(&mut self) {
+        if std::mem::replace(&mut self.driver_seen, true) {
+            return;
+        }
+        let owner = self.found.iter().rposition(|throwable| {
+            throwable.message.as_deref().is_some_and(|message| message.contains("stage failure"))
+        });
+        let Some(owner) = owner else {
+            return;
+        };
+        self.current = owner;
+        self.replace_top(0, owner);
+        let said = self.found.get(owner).and_then(|driver| driver.message.as_deref());
+        let Some((class, message)) = said.and_then(|text| inline_header(text.lines().next()?)).map(split_header) else {
+            return;
+        };
+        let mut copy = throwable(class.to_owned(), message.map(str::to_owned), Relation::CauseOf(owner));
+        let first = self.found.len();
+        if let Some(driver) = self.found.get_mut(owner) {
+            copy.frames = std::mem::take(&mut driver.frames);
+            copy.common = std::mem::take(&mut driver.common);
+            copy.omitted = std::mem::take(&mut driver.omitted);
+        }
+        for throwable in &mut self.found {
+            if throwable.relation == Relation::CauseOf(owner) {
+                throwable.relation = Relation::CauseOf(first);
+            }
+        }
+        self.found.push(copy);
+        self.copied = Some(Copied { owner, first });
+    }
+
+    /// Drops what [`Reader::driver_stack`] made, once the driver's own cause comes.
+    fn forget_copy(&mut self, parent: usize) {
+        let Some(copied) = self.copied.take_if(|copied| copied.owner == parent) else {
+            return;
+        };
+        if let Some(copy) = self.found.get_mut(copied.first) {
+            // Hanging on itself it hangs on nothing, and is left out with all that hangs on it.
+            copy.relation = Relation::CauseOf(copied.first);
+        }
     }
 
     /// The innermost open throwable above `depth`; deeper ones are closed.
@@ -452,7 +511,32 @@ impl Reader {
                 .filter(|text| !text.is_empty() && text != "null");
             unwrap_serialized(throwable);
         }
+        drop_doubled_classes(&mut self.found);
         settle(self.found, Language::Java, self.truncated)
+    }
+}
+
+/// Flink's serialized throwables print `a.C: a.C: message` once they were thrown on. The same is printed of a throwable
+/// made from a cause of its own class, where it is no doubling.
+fn drop_doubled_classes(found: &mut [Throwable]) {
+    let mut cause_class = vec![None; found.len()];
+    for throwable in found.iter() {
+        if let Relation::CauseOf(parent) = throwable.relation {
+            if let Some(class) = cause_class.get_mut(parent) {
+                *class = Some(throwable.class.clone());
+            }
+        }
+    }
+    for (throwable, cause_class) in found.iter_mut().zip(cause_class) {
+        let rest = throwable.message.as_deref().and_then(|message| message.strip_prefix(throwable.class.as_str()));
+        let Some(rest) = rest.filter(|_| cause_class.as_ref() != Some(&throwable.class)) else {
+            continue;
+        };
+        if rest.is_empty() {
+            throwable.message = None;
+        } else if let Some(message) = rest.strip_prefix(": ") {
+            throwable.message = Some(message.to_owned());
+        }
     }
 }
 

@@ -123,6 +123,9 @@ impl Reader {
         for error in &mut self.found {
             let message = error.message.take();
             error.message = message.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty());
+            if let Some(code) = error.message.as_deref().and_then(system_code).map(str::to_owned) {
+                add_code(error, &code);
+            }
         }
         let current = self.current;
         if let Some(last) = self.found.get_mut(current).filter(|_| self.truncated) {
@@ -132,12 +135,26 @@ impl Reader {
     }
 }
 
-/// Adds a system error's code to a class that says nothing itself: `Error` becomes `Error [ECONNREFUSED]`.
+/// Adds a code to the one class that says nothing itself: `Error` becomes `Error [ECONNREFUSED]`.
 pub(super) fn add_code(error: &mut Throwable, code: &str) {
-    let plain = !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if plain && !error.class.contains('[') && !code.bytes().all(|b| b.is_ascii_digit()) {
-        error.class = format!("{} [{code}]", error.class);
+    let is_code = code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && code.bytes().any(|b| b.is_ascii_alphabetic());
+    if is_code && error.class == "Error" {
+        error.class = format!("Error [{code}]");
     }
+}
+
+/// The code of a system error as its message has it, since text does not show the property: `connect ECONNREFUSED
+/// 127.0.0.1:1`, `ENOENT: no such file or directory, open 'x'`.
+pub(super) fn system_code(message: &str) -> Option<&str> {
+    let mut words = message.split(' ');
+    let first = words.next()?;
+    let code = match first.strip_suffix(':') {
+        Some(code) => code,
+        None => words.next()?,
+    };
+    let is_code = code.len() > 3 && code.starts_with('E') && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    is_code.then_some(code)
 }
 
 /// Splits `Name [CODE]: message`. The code stays with the class.

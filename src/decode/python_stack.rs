@@ -7,9 +7,9 @@
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable};
 
 use super::java_stack;
-use super::stack::{self, MAX_FRAMES, MAX_THROWABLES, add_frame, throwable};
+use super::stack::{MAX_FRAMES, MAX_THROWABLES, add_frame, settle, throwable};
 
-const TRACEBACK: &str = "Traceback (most recent call last):";
+pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 const GROUP_TRACEBACK: &str = "Exception Group Traceback (most recent call last):";
 const CAUSED: &str = "The above exception was the direct cause of the following exception:";
 const DURING: &str = "During handling of the above exception, another exception occurred:";
@@ -244,7 +244,7 @@ impl Reader {
             let message = exception.message.take();
             exception.message = message.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty());
         }
-        stack::with_java_below(self.found, Language::Python, self.truncated)
+        settle(self.found, Language::Python, self.truncated)
     }
 }
 

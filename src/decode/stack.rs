@@ -45,11 +45,12 @@ fn named(class: String, message: Option<String>) -> StackTrace {
 
 /// Reads stack text of any language.
 pub(super) fn from_text(text: &str) -> Option<StackTrace> {
-    match recognize(text)? {
+    let trace = match recognize(text)? {
         Language::Java => java_stack::parse(text),
         Language::Python => python_stack::parse(text),
         Language::Node => node_stack::parse(text),
-    }
+    };
+    trace.map(unfold)
 }
 
 /// Who wrote the text: the first line that only one of them writes decides. A text without any such line may still
@@ -154,28 +155,65 @@ pub(super) fn settle(found: Vec<Throwable>, language: Language, truncated: bool)
     Some(StackTrace { throwables: settled, language, truncated })
 }
 
-/// Puts throwables in order, and hangs the Java stack that Py4J gives as text on the error that carries it. The
-/// trace is Java's then, for its deepest cause is.
-pub(super) fn with_java_below(mut found: Vec<Throwable>, language: Language, truncated: bool) -> Option<StackTrace> {
-    let carrier = found.iter().position(|throwable| throwable.class.ends_with("Py4JJavaError"));
-    let Some((at, outer)) = carrier.and_then(|at| Some((at, found.get_mut(at)?))) else {
-        return settle(found, language, truncated);
-    };
-    let text = outer.message.as_deref().and_then(|message| message.split_once("\n: "));
-    let Some((said, java)) = text.and_then(|(said, java)| Some((said.to_owned(), java_stack::parse(java)?))) else {
-        return settle(found, language, truncated);
-    };
-    outer.message = Some(said);
-    let first = found.len();
-    for mut below in java.throwables {
+/// How often one language may call another within one trace: Python, through Py4J Java, whose worker is Python.
+const MAX_FOREIGN: usize = 3;
+
+/// Hangs on a trace what stands as text in its messages: the Java stack that Py4J gives, the Python traceback that
+/// PySpark and PyFlink give. The trace's language is then that of the deepest cause.
+pub(super) fn unfold(mut trace: StackTrace) -> StackTrace {
+    for _ in 0..MAX_FOREIGN {
+        let Some(carried) = trace.throwables.iter().enumerate().find_map(|(at, throwable)| carried(at, throwable))
+        else {
+            break;
+        };
+        trace = hang(trace, carried);
+    }
+    trace
+}
+
+fn hang(mut trace: StackTrace, carried: Carried) -> StackTrace {
+    let by = carried.by;
+    if let Some(carrier) = trace.throwables.get_mut(by) {
+        carrier.message = carried.said;
+    }
+    // A cause of its own is the same once more.
+    if trace.throwables.iter().any(|throwable| throwable.relation == Relation::CauseOf(by)) {
+        return trace;
+    }
+    let first = trace.throwables.len();
+    for mut below in carried.trace.throwables {
         below.relation = match below.relation {
-            Relation::Outermost => Relation::CauseOf(at),
+            Relation::Outermost => Relation::CauseOf(by),
             Relation::CauseOf(parent) => Relation::CauseOf(parent + first),
             Relation::SuppressedBy(parent) => Relation::SuppressedBy(parent + first),
         };
-        found.push(below);
+        trace.throwables.push(below);
     }
-    settle(found, Language::Java, truncated || java.truncated)
+    trace.language = carried.trace.language;
+    trace.truncated |= carried.trace.truncated;
+    trace
+}
+
+/// A trace in the text of a message.
+struct Carried {
+    by: usize,
+    /// The message without the trace.
+    said: Option<String>,
+    trace: StackTrace,
+}
+
+fn carried(by: usize, throwable: &Throwable) -> Option<Carried> {
+    let message = throwable.message.as_deref()?;
+    let (said, trace) = if throwable.class.ends_with("Py4JJavaError") {
+        let (said, java) = message.split_once("\n: ")?;
+        (said, java_stack::parse(java)?)
+    } else {
+        let at = message.find(python_stack::TRACEBACK)?;
+        let (said, python) = message.split_at_checked(at)?;
+        (said, python_stack::parse(python)?)
+    };
+    let said = said.trim_end().trim_end_matches(':');
+    Some(Carried { by, said: (!said.is_empty()).then(|| said.to_owned()), trace })
 }
 
 fn push_child(children: &mut [Vec<usize>], parent: usize, child: usize) {

@@ -13,13 +13,20 @@ const SERIALIZED: &str = "org.apache.flink.util.SerializedThrowable";
 
 /// One line, as far as it says what it is.
 enum Line<'a> {
-    Frame { frame: Frame, skipped: u32 },
-    CutFrame,
+    Frame {
+        frame: Frame,
+        skipped: u32,
+    },
+    /// A frame that is not whole, as far as it is known.
+    CutFrame(Option<Frame>),
     CausedBy(&'a str),
     WrappedBy(&'a str),
     Suppressed(&'a str),
     Circular,
-    Left { common: u32, omitted: u32 },
+    Left {
+        common: u32,
+        omitted: u32,
+    },
     Other,
 }
 
@@ -31,7 +38,7 @@ pub(super) fn is_mark(line: &str) -> bool {
         Line::Frame { .. } => true,
         Line::CausedBy(header) | Line::WrappedBy(header) => looks_like_class(split_header(after_prefix(header)).0),
         Line::Circular => true,
-        Line::CutFrame | Line::Suppressed(_) | Line::Left { .. } | Line::Other => false,
+        Line::CutFrame(_) | Line::Suppressed(_) | Line::Left { .. } | Line::Other => false,
     }
 }
 
@@ -61,11 +68,11 @@ fn first_header(text: &str) -> Option<(&str, &str)> {
         let trimmed = line.trim();
         let (depth, body) = indent(line.trim_end_matches('\r'));
         match classify(depth, body) {
-            Line::Frame { .. } | Line::CutFrame | Line::Left { .. } => {
+            Line::Frame { .. } | Line::CutFrame(_) | Line::Left { .. } => {
                 return inline.or(first).or(Some(("", rest)));
             }
+            // A stack whose beginning is lost still has its causes.
             Line::CausedBy(_) | Line::WrappedBy(_) | Line::Suppressed(_) | Line::Circular => {
-                // A stack whose beginning is lost still has its causes.
                 return inline.or(first).or(Some(("", rest)));
             }
             Line::Other => {}
@@ -137,8 +144,13 @@ fn is_header(header: &str) -> bool {
 
 /// Letters of any script, digits and what else a class name holds.
 fn is_class_token(token: &str) -> bool {
-    token.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
-        && token.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '/' | '-' | '+' | '@'))
+    token
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
+        && token
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '/' | '-' | '+' | '@'))
 }
 
 /// Whether a token is a class name: one with a package whose last part is not a lower-case word, or a simple name
@@ -156,8 +168,16 @@ pub(super) fn looks_like_class(token: &str) -> bool {
 }
 
 fn says_throwable(simple: &str) -> bool {
-    const ENDINGS: [&str; 8] =
-        ["Exception", "Error", "Throwable", "Failure", "Fault", "Interrupt", "Warning", "异常"];
+    const ENDINGS: [&str; 8] = [
+        "Exception",
+        "Error",
+        "Throwable",
+        "Failure",
+        "Fault",
+        "Interrupt",
+        "Warning",
+        "异常",
+    ];
     ENDINGS.iter().any(|ending| simple.ends_with(ending))
 }
 
@@ -189,7 +209,11 @@ fn indent(line: &str) -> (usize, &str) {
 
 fn classify(depth: usize, rest: &str) -> Line<'_> {
     if let Some(header) = rest.strip_prefix("Caused by: ") {
-        return if header.starts_with("[CIRCULAR REFERENCE") { Line::Circular } else { Line::CausedBy(header) };
+        return if header.starts_with("[CIRCULAR REFERENCE") {
+            Line::Circular
+        } else {
+            Line::CausedBy(header)
+        };
     }
     if let Some(header) = rest.strip_prefix("Wrapped by: ") {
         return Line::WrappedBy(header);
@@ -198,7 +222,11 @@ fn classify(depth: usize, rest: &str) -> Line<'_> {
         return left_out(rest).unwrap_or(Line::Other);
     }
     if let Some(header) = rest.strip_prefix("Suppressed: ") {
-        return if header.starts_with("[CIRCULAR REFERENCE") { Line::Circular } else { Line::Suppressed(header) };
+        return if header.starts_with("[CIRCULAR REFERENCE") {
+            Line::Circular
+        } else {
+            Line::Suppressed(header)
+        };
     }
     if rest.starts_with("[CIRCULAR REFERENCE") {
         return Line::Circular;
@@ -206,7 +234,7 @@ fn classify(depth: usize, rest: &str) -> Line<'_> {
     if let Some(frame) = rest.strip_prefix("at ") {
         return match parse_frame(frame) {
             Some((frame, skipped)) => Line::Frame { frame, skipped },
-            None => Line::CutFrame,
+            None => Line::CutFrame(cut_frame(frame)),
         };
     }
     left_out(rest).unwrap_or(Line::Other)
@@ -223,11 +251,20 @@ fn left_out(rest: &str) -> Option<Line<'_>> {
     let count = leading_number(rest)?;
     let what = rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
     if what.starts_with("more") || what.starts_with("common frame") {
-        return Some(Line::Left { common: count, omitted: 0 });
+        return Some(Line::Left {
+            common: count,
+            omitted: 0,
+        });
     }
     if what.starts_with("frame") || what.starts_with("line") {
-        let common = what.split_once("(including ").and_then(|(_, including)| leading_number(including)).unwrap_or(0);
-        return Some(Line::Left { common, omitted: count.saturating_sub(common) });
+        let common = what
+            .split_once("(including ")
+            .and_then(|(_, including)| leading_number(including))
+            .unwrap_or(0);
+        return Some(Line::Left {
+            common,
+            omitted: count.saturating_sub(common),
+        });
     }
     None
 }
@@ -266,6 +303,13 @@ fn parse_frame(text: &str) -> Option<(Frame, u32)> {
         location,
     };
     Some((frame, skipped))
+}
+
+/// The class and method of a frame that was cut behind them.
+fn cut_frame(text: &str) -> Option<Frame> {
+    let (qualified, _) = text.split_once('(')?;
+    let (frame, _) = parse_frame(&format!("{qualified}()"))?;
+    Some(frame)
 }
 
 /// Parts `java.base/`, `app//`, `loader/module@1/` from the symbol. The slash of a hidden class
@@ -308,7 +352,9 @@ pub(super) fn unwrap_serialized(throwable: &mut Throwable) {
         let Some(message) = throwable.message.as_deref().filter(|_| is_wrapper) else {
             return;
         };
-        let (first, more) = message.split_once('\n').map_or((message, None), |(first, more)| (first, Some(more)));
+        let (first, more) = message
+            .split_once('\n')
+            .map_or((message, None), |(first, more)| (first, Some(more)));
         let (class, real) = split_header(first);
         if !looks_like_class(class) {
             return;
@@ -346,7 +392,19 @@ struct Copied {
 
 impl Reader {
     fn open_first(&mut self, header: &str) {
-        self.open_throwable(header, Relation::Outermost);
+        let class = split_header(after_prefix(header)).0;
+        if class.contains('.') || looks_like_class(class) {
+            self.open_throwable(header, Relation::Outermost);
+        } else {
+            // The header is lost: that much is sure.
+            let message = (!header.is_empty()).then(|| header.to_owned());
+            self.found.push(throwable(
+                "java.lang.Throwable".to_owned(),
+                message,
+                Relation::Outermost,
+            ));
+            self.in_message = true;
+        }
         self.open.push((0, 0));
     }
 
@@ -403,8 +461,14 @@ impl Reader {
                 }
             }
             Line::Circular => self.in_message = false,
-            Line::CutFrame if is_last => self.truncated = true,
-            Line::CutFrame | Line::Other => return self.other(line, is_last),
+            Line::CutFrame(frame) if is_last => {
+                self.in_message = false;
+                self.truncated = true;
+                if let (Some(throwable), Some(frame)) = (self.found.get_mut(self.current), frame) {
+                    add_frame(throwable, frame);
+                }
+            }
+            Line::CutFrame(_) | Line::Other => return self.other(line, is_last),
         }
         true
     }
@@ -438,7 +502,10 @@ impl Reader {
             return;
         }
         let owner = self.found.iter().rposition(|throwable| {
-            throwable.message.as_deref().is_some_and(|message| message.contains("stage failure"))
+            throwable
+                .message
+                .as_deref()
+                .is_some_and(|message| message.contains("stage failure"))
         });
         let Some(owner) = owner else {
             return;
@@ -446,7 +513,10 @@ impl Reader {
         self.current = owner;
         self.replace_top(0, owner);
         let said = self.found.get(owner).and_then(|driver| driver.message.as_deref());
-        let Some((class, message)) = said.and_then(|text| inline_header(text.lines().next()?)).map(split_header) else {
+        let Some((class, message)) = said
+            .and_then(|text| inline_header(text.lines().next()?))
+            .map(split_header)
+        else {
             return;
         };
         let mut copy = throwable(class.to_owned(), message.map(str::to_owned), Relation::CauseOf(owner));
@@ -528,7 +598,10 @@ fn drop_doubled_classes(found: &mut [Throwable]) {
         }
     }
     for (throwable, cause_class) in found.iter_mut().zip(cause_class) {
-        let rest = throwable.message.as_deref().and_then(|message| message.strip_prefix(throwable.class.as_str()));
+        let rest = throwable
+            .message
+            .as_deref()
+            .and_then(|message| message.strip_prefix(throwable.class.as_str()));
         let Some(rest) = rest.filter(|_| cause_class.as_ref() != Some(&throwable.class)) else {
             continue;
         };

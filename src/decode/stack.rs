@@ -40,7 +40,11 @@ fn named(class: String, message: Option<String>) -> StackTrace {
     let language = language_of_class(&class);
     let mut throwable = throwable(class, message, Relation::Outermost);
     java_stack::unwrap_serialized(&mut throwable);
-    StackTrace { throwables: vec![throwable], language, truncated: false }
+    StackTrace {
+        throwables: vec![throwable],
+        language,
+        truncated: false,
+    }
 }
 
 /// Reads stack text of any language.
@@ -99,8 +103,15 @@ fn language_of_class(class: &str) -> Language {
         "ValueError",
         "ZeroDivisionError",
     ];
-    const NODE: [&str; 7] =
-        ["AggregateError", "DOMException", "Error", "EvalError", "RangeError", "ReferenceError", "URIError"];
+    const NODE: [&str; 7] = [
+        "AggregateError",
+        "DOMException",
+        "Error",
+        "EvalError",
+        "RangeError",
+        "ReferenceError",
+        "URIError",
+    ];
     if PYTHON.contains(&class) {
         Language::Python
     } else if NODE.contains(&class) {
@@ -112,7 +123,14 @@ fn language_of_class(class: &str) -> Language {
 
 /// A throwable without frames.
 pub(super) fn throwable(class: String, message: Option<String>, relation: Relation) -> Throwable {
-    Throwable { class, message, frames: Vec::new(), common: 0, omitted: 0, relation }
+    Throwable {
+        class,
+        message,
+        frames: Vec::new(),
+        common: 0,
+        omitted: 0,
+        relation,
+    }
 }
 
 /// Adds a frame, or counts it once the limit is reached.
@@ -152,7 +170,11 @@ pub(super) fn settle(found: Vec<Throwable>, language: Language, truncated: bool)
         let suppressed = suppressed.get(index).into_iter().flatten().rev();
         waiting.extend(suppressed.map(|&child| (child, Relation::SuppressedBy(at))));
     }
-    Some(StackTrace { throwables: settled, language, truncated })
+    Some(StackTrace {
+        throwables: settled,
+        language,
+        truncated,
+    })
 }
 
 /// How often one language may call another within one trace: Python, through Py4J Java, whose worker is Python.
@@ -162,7 +184,11 @@ const MAX_FOREIGN: usize = 3;
 /// PySpark and PyFlink give. The trace's language is then that of the deepest cause.
 pub(super) fn unfold(mut trace: StackTrace) -> StackTrace {
     for _ in 0..MAX_FOREIGN {
-        let Some(carried) = trace.throwables.iter().enumerate().find_map(|(at, throwable)| carried(at, throwable))
+        let Some(carried) = trace
+            .throwables
+            .iter()
+            .enumerate()
+            .find_map(|(at, throwable)| carried(at, throwable))
         else {
             break;
         };
@@ -177,7 +203,11 @@ fn hang(mut trace: StackTrace, carried: Carried) -> StackTrace {
         carrier.message = carried.said;
     }
     // A cause of its own is the same once more.
-    if trace.throwables.iter().any(|throwable| throwable.relation == Relation::CauseOf(by)) {
+    if trace
+        .throwables
+        .iter()
+        .any(|throwable| throwable.relation == Relation::CauseOf(by))
+    {
         return trace;
     }
     let first = trace.throwables.len();
@@ -213,7 +243,11 @@ fn carried(by: usize, throwable: &Throwable) -> Option<Carried> {
         (said, python_stack::parse(python)?)
     };
     let said = said.trim_end().trim_end_matches(':');
-    Some(Carried { by, said: (!said.is_empty()).then(|| said.to_owned()), trace })
+    Some(Carried {
+        by,
+        said: (!said.is_empty()).then(|| said.to_owned()),
+        trace,
+    })
 }
 
 fn push_child(children: &mut [Vec<usize>], parent: usize, child: usize) {

@@ -46,14 +46,14 @@ impl Reader {
         if self.found.is_empty() {
             return self.before_first(content, column);
         }
-        if column >= 4 {
-            if let Some(frame) = frame_line(content) {
-                self.in_message = false;
-                if let Some(error) = self.found.get_mut(self.current) {
-                    add_frame(error, frame);
-                }
-                return true;
+        if column >= 4
+            && let Some(frame) = frame_line(content)
+        {
+            self.in_message = false;
+            if let Some(error) = self.found.get_mut(self.current) {
+                add_frame(error, frame);
             }
+            return true;
         }
         let cause = content
             .strip_prefix("[cause]: ")
@@ -79,12 +79,10 @@ impl Reader {
             }
         } else if let Some((_, group)) = self.members.filter(|(at, _)| column == at + 2 && is_header(content)) {
             self.open(content, column, Relation::SuppressedBy(group));
-        } else if self.in_message {
-            if let Some(error) = self.found.get_mut(self.current) {
-                let message = error.message.get_or_insert_default();
-                message.push('\n');
-                message.push_str(line);
-            }
+        } else if let Some(error) = self.found.get_mut(self.current).filter(|_| self.in_message) {
+            let message = error.message.get_or_insert_default();
+            message.push('\n');
+            message.push_str(line);
         }
         true
     }

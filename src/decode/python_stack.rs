@@ -6,7 +6,7 @@
 
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable};
 
-use super::java_stack;
+use super::java_line;
 use super::stack::{MAX_FRAMES, MAX_THROWABLES, add_frame, settle, throwable};
 
 pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
@@ -185,7 +185,7 @@ impl Reader {
         }
         match level.state {
             State::Outside | State::Expecting => {
-                let may = level.state == State::Expecting || java_stack::looks_like_class(class_of(content).0);
+                let may = level.state == State::Expecting || java_line::looks_like_class(class_of(content).0);
                 if may && !trimmed.is_empty() && !content.starts_with(' ') {
                     self.exception(content);
                 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable, Thrown};
 
-use super::{java_stack, node_stack, python_stack, thrown_json};
+use super::{java_line, java_stack, node_stack, python_stack, thrown_json};
 
 /// Frames kept of one throwable. A `StackOverflowError` holds 1,024 by default; more than this is repetition.
 pub const MAX_FRAMES: usize = 4096;
@@ -17,6 +17,20 @@ pub const MAX_FRAMES: usize = 4096;
 pub const MAX_THROWABLES: usize = 1000;
 
 /// Reads the throwable of an event. `None` when there is none, or when the text is not a stack of any kind known.
+///
+/// ```
+/// use seismolog::decode::stack::stack_trace;
+/// use seismolog::event::{Text, Thrown};
+///
+/// let text = "java.io.IOException: unable to open JDBC writer\n\
+///     \tat org.apache.flink.connector.jdbc.internal.JdbcOutputFormat.open(JdbcOutputFormat.java:98)\n\
+///     Caused by: java.net.ConnectException: Connection refused\n\
+///     \t... 20 more\n";
+/// let trace = stack_trace(&Thrown::Text(Text::Plain(text))).unwrap();
+/// let deepest = *trace.chain().last().unwrap();
+/// assert_eq!(trace.throwables[deepest].class, "java.net.ConnectException");
+/// assert_eq!(trace.throwables[deepest].common, 20);
+/// ```
 #[must_use]
 pub fn stack_trace(thrown: &Thrown<'_>) -> Option<StackTrace> {
     match thrown {
@@ -64,7 +78,7 @@ fn recognize(text: &str) -> Option<Language> {
         if python_stack::is_mark(line) {
             return Some(Language::Python);
         }
-        if java_stack::is_mark(line) {
+        if java_line::is_mark(line) {
             return Some(Language::Java);
         }
         if node_stack::is_mark(line) {
@@ -72,10 +86,9 @@ fn recognize(text: &str) -> Option<Language> {
         }
     }
     let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let (class, _) = java_stack::split_header(java_stack::after_prefix(first.trim()));
+    let (class, _) = java_line::split_header(java_line::after_prefix(first.trim()));
     let class = class.split(" [").next().unwrap_or(class);
-    (java_stack::looks_like_class(class) || java_stack::inline_header(first).is_some())
-        .then(|| language_of_class(class))
+    (java_line::looks_like_class(class) || java_line::inline_header(first).is_some()).then(|| language_of_class(class))
 }
 
 /// The language of a class known by its name alone. Names with a package are taken for Java, since Python's and

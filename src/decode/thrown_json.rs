@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable, ThrownShape};
 
 use super::stack::{self, MAX_THROWABLES, add_frame, settle, throwable};
-use super::{java_stack, node_stack};
+use super::{java_line, java_stack, node_stack};
 
 /// Reads a raw JSON value of a known shape. `None` when it does not hold a throwable.
 pub(super) fn parse(raw: &str, shape: ThrownShape) -> Option<StackTrace> {
@@ -120,7 +120,7 @@ fn log4j2_frame(value: &Value) -> Option<Frame> {
 }
 
 fn java_frame(value: &Value) -> Option<Frame> {
-    let (_, class) = java_stack::split_module(text(value, "class")?);
+    let (_, class) = java_line::split_module(text(value, "class")?);
     let line = number(value, "line").filter(|line| *line != -1);
     Some(Frame {
         class: class.to_owned(),

@@ -238,10 +238,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The value of `key` where the line is `- key: value` or `key: value`.
+/// The value of `key` where the line is `- key: value`, `- {key: value, …` or `key: value`.
 fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let line = line.trim_start().strip_prefix("- ").unwrap_or(line.trim_start());
-    let value = line.strip_prefix(key)?.strip_prefix(':')?.trim();
+    let line = line.trim_start();
+    let line = line.strip_prefix("- ").unwrap_or(line);
+    let (line, ends) = line.strip_prefix('{').map_or((line, None), |flow| (flow, Some(',')));
+    let value = line.strip_prefix(key)?.strip_prefix(':')?;
+    let value = ends.and_then(|end| value.split(end).next()).unwrap_or(value).trim();
     Some(value.trim_matches(['"', '\'']))
 }
 

@@ -12,17 +12,22 @@ mod classify;
 mod example;
 mod fault;
 mod files;
+mod literals;
 mod pattern;
 mod reload;
 mod self_check;
+#[cfg(test)]
+mod tests;
+mod told;
 mod written;
 pub(crate) mod yaml;
 
-pub use classify::{Considered, ErrorRules, Place, ToldError, ToldThrowable, unclassified_severity};
+pub use classify::{Considered, ErrorRules, Place};
 pub use fault::{Fault, Faults};
 pub use files::Files;
 pub use reload::{LiveRules, Reloaded};
 pub use self_check::{ExamplesRun, FailedExample};
+pub use told::{ToldError, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
 use crate::dimensions::{DimensionRules, JobCatalogue};

@@ -28,6 +28,7 @@ mod tokens;
 use crate::event::{Fingerprint, Group, Part, Severity};
 use crate::rules::Fault;
 use recipe::Recipe;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use chain::ChainRules;
@@ -132,6 +133,18 @@ fn yaml_fault(file: &str, error: &serde_yaml_ng::Error) -> Fault {
     }
 }
 
+/// What goes into the fingerprint. Known noise is one error per type, in whatever words it comes.
+#[must_use]
+pub fn pieces<'t>(told: &'t Told, class: &Classified) -> Cow<'t, [Piece]> {
+    if class.part == Part::Noise && class.rule.is_some() {
+        return Cow::Owned(vec![Piece {
+            name: "noise".to_owned(),
+            value: class.error_type.to_string(),
+        }]);
+    }
+    Cow::Borrowed(&told.pieces)
+}
+
 /// The identity of what was told, as the rules classified it.
 #[must_use]
 pub fn identity(told: &Told, class: &Classified) -> Identity {
@@ -146,7 +159,7 @@ pub fn identity(told: &Told, class: &Classified) -> Identity {
         exception_chain: told.chain.iter().map(|link| link.class.clone()).collect(),
         top_frame: told.owners.first().map(|frame| frame.symbol.clone()),
         exception_template: told.exception_template.clone(),
-        fingerprint: Fingerprint(Recipe::of("fingerprint", &told.pieces)),
+        fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces(told, class))),
         group: Group(Recipe::of("group", &told.group_pieces)),
     }
 }

@@ -23,10 +23,17 @@ pub fn mask_ids(text: &str) -> String {
     out
 }
 
-/// From this many digits in a row on, a name with digits is an id: `UTF16` and `SHA256` have fewer.
-const ID_DIGITS: usize = 4;
+/// From this many digits in a row on, letters and digits are an id: `user123`.
+const ID_DIGITS: usize = 3;
 /// From this many changes between letters and digits on, a token is an id: `log4j2` has three.
 const ID_CHANGES: usize = 4;
+/// Words that hold digits, in lower case: what they name does not vary.
+const WORDS_WITH_DIGITS: &[&str] = &[
+    "aes128", "aes192", "aes256", "amd64", "arm64", "base32", "base58", "base64", "big5", "cp1252", "crc32", "ed25519",
+    "float32", "float64", "gb18030", "gb2312", "h264", "h265", "int16", "int32", "int64", "int128", "iso8859",
+    "latin1", "pkcs12", "ripemd160", "rc4", "secp256k1", "sha1", "sha224", "sha256", "sha384", "sha512", "uint16",
+    "uint32", "uint64", "utf16", "utf32", "utf8mb4", "win32", "x509", "x86",
+];
 
 /// Replaces numbers and what is made of letters and digits without being a word.
 #[must_use]
@@ -46,7 +53,7 @@ pub fn mask_numbers(text: &str) -> String {
             continue;
         }
         let end = token_end(bytes, at);
-        let verdict = if is_code(at, &codes) { None } else { judge(bytes, at, end) };
+        let verdict = if is_code(at, &codes) { status_class(bytes, at, end) } else { judge(bytes, at, end) };
         let Some(placeholder) = verdict else {
             at = end;
             continue;
@@ -62,6 +69,20 @@ pub fn mask_numbers(text: &str) -> String {
     }
     out.push_str(text.get(from..).unwrap_or_default());
     out
+}
+
+/// An HTTP status stands for its class: 502 and 503 are one error, 404 is another. Other codes stay as they are.
+fn status_class(bytes: &[u8], start: usize, end: usize) -> Option<&'static str> {
+    let before = bytes.get(start.saturating_sub(12)..start).unwrap_or_default().to_ascii_lowercase();
+    let http = [b"status".as_slice(), b"http", b"statuscode"]
+        .iter()
+        .any(|word| memchr::memmem::find(&before, word).is_some())
+        && memchr::memmem::find(&before, b"exit").is_none();
+    match bytes.get(start..end) {
+        Some([b'4', _, _]) if http => Some("<HTTP4XX>"),
+        Some([b'5', _, _]) if http => Some("<HTTP5XX>"),
+        Some(_) | None => None,
+    }
 }
 
 fn alnum(bytes: &[u8], at: usize) -> bool {
@@ -100,7 +121,13 @@ fn judge(bytes: &[u8], start: usize, end: usize) -> Option<&'static str> {
         longest = longest.max(row);
         before = is_digit;
     }
-    (longest >= ID_DIGITS || changes >= ID_CHANGES).then_some("<ID>")
+    let letters = token.len() - token.iter().filter(|b| b.is_ascii_digit()).count();
+    let id = longest >= ID_DIGITS || changes >= ID_CHANGES || (letters == 1 && longest >= 2);
+    (id && !is_word(token)).then_some("<ID>")
+}
+
+fn is_word(token: &[u8]) -> bool {
+    WORDS_WITH_DIGITS.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(token))
 }
 
 /// The start of a number with its sign; a hyphen after a word is no sign (`orders-3`).
@@ -149,10 +176,11 @@ mod tests {
             ("took 12 of -3.5 or 1,234,567.89", "took <NUM> of <NUM> or <NUM>"),
             ("x=1.5E-7 y=2e9 z=7L", "x=<NUM> y=<NUM> z=<NUM>"),
             ("orders-3 sku-12", "orders-<NUM> sku-<NUM>"),
-            ("S3 log4j2 utf8 SHA256 e17 int8", "S3 log4j2 utf8 SHA256 e17 int8"),
-            ("req 49kpjk user12345 x2k4q", "req <ID> <ID> <ID>"),
+            ("S3 log4j2 utf8 SHA256 int8", "S3 log4j2 utf8 SHA256 int8"),
+            ("req 49kpjk user123 u42 x2k4q", "req <ID> <ID> <ID> <ID>"),
             ("exit code 137 after 3 tries", "exit code 137 after <NUM> tries"),
             ("1.20.3", "<NUM>"),
+            ("status 503, HTTP 404: status=200", "status <HTTP5XX>, HTTP <HTTP4XX>: status=200"),
             ("a_0_b", "a_<NUM>_b"),
         ] {
             assert_eq!(mask_numbers(text), masked);

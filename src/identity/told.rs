@@ -7,11 +7,11 @@ use super::symbol::class_name;
 use super::template::{template, words};
 use super::{IdentityRules, skeleton};
 use crate::decode::stack::stack_trace;
-use crate::event::{Dimensions, ErrorEvent, Relation, StackTrace, Text, Thrown, Throwable};
+use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Thrown, Throwable};
 use serde::Serialize;
 
 /// Owner frames that go into a fingerprint.
-const OWNERS: usize = 2;
+const OWNERS: usize = 1;
 /// A message with fewer words of its own does not tell one error from another.
 const TELLING_WORDS: usize = 2;
 /// A throwable written shorter than this has no frames, and may be told apart by its task.
@@ -144,7 +144,7 @@ fn append_root(told: &mut Told, mut root: Throwable) {
         None => {
             told.trace = Some(StackTrace {
                 throwables: vec![root],
-                language: crate::event::Language::Java,
+                language: Language::Java,
                 truncated: true,
             });
         }
@@ -208,7 +208,7 @@ fn with_throwable(
     let site = site(trace, index, &rules.ownership, OWNERS);
     told.exception = Some(telling.class.clone());
     told.exception_template.clone_from(&message);
-    decide(told, &telling, message.as_deref().unwrap_or_default(), &site);
+    decide(told, &telling, message.as_deref().unwrap_or_default(), &site, trace.language);
     if !site.any {
         frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
     }
@@ -233,13 +233,14 @@ fn with_throwable(
 }
 
 /// Class, then frames where they decide, then the message where they do not.
-fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site) {
-    told.piece("class", &telling.class);
-    let code = chain::code(telling);
-    if let Some(code) = code {
-        told.note("the code in brackets says more than class and message");
+fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language) {
+    if let Some(code) = chain::code(telling) {
+        told.note("the code in brackets says what happened, in whatever language the class is");
         told.piece("code", code);
+        told.piece("message", message);
+        return;
     }
+    told.piece("class", identifying_class(&telling.class, language));
     let own_throw = site.thrower.as_ref().is_some_and(|t| t.layer == Layer::User);
     if own_throw {
         told.note("thrown in the user's own code: its frames decide");
@@ -250,6 +251,14 @@ fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site) {
     }
     for frame in &site.owners {
         told.piece("frame", &frame.symbol);
+    }
+}
+
+/// Python writes a class with or without its module, as the writer likes; Java's is always whole.
+fn identifying_class(class: &str, language: Language) -> &str {
+    match language {
+        Language::Java => class,
+        Language::Python | Language::Node => class.rsplit('.').next().unwrap_or(class),
     }
 }
 

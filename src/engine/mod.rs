@@ -4,6 +4,10 @@
 //! always holds: no I/O, no clock; the same bytes give the same identity; a hit of the memo equals a miss.
 //! What it does not do: count, store or keep bytes.
 
+mod redact;
+
+pub use redact::{REDACTED, Redactor};
+
 use crate::event::{Dimensions, ErrorEvent, Rejection};
 use crate::fold::Sample;
 use crate::identity::Identity;

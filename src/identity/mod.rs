@@ -4,6 +4,9 @@
 //! always holds: pure; the same event gives the same identity on every machine and in any order; changing a masked
 //! value changes nothing; a memo hit equals a miss.
 
+pub mod key;
+pub mod skeleton;
+
 use crate::event::{Fingerprint, Group, Part, Severity};
 use std::sync::Arc;
 

@@ -1,0 +1,432 @@
+//! The scanner: walks JSON without unescaping anything and hands out spans of the record.
+//!
+//! What it accepts is valid JSON for certain (a property test holds it against `serde_json`); whatever it finds odd
+//! (an escaped or repeated key, broken syntax) it leaves to [`super::general`], which is always right. Strings are
+//! skipped at memory speed: the closing quote is searched, not the end of each escape, and only the escapes
+//! themselves are looked at.
+
+use crate::event::Text;
+use memchr::{memchr, memchr2};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// Keys of one object, beyond which a record is no log record: 4,096 is far above any layout.
+pub(crate) const MAX_KEYS: usize = 4096;
+/// Nesting the scanner can remember.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// A value of the record, still as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    /// A string.
+    Str(Text<'a>),
+    /// A number, as written.
+    Number(&'a str),
+    /// `true` or `false`, as written.
+    Bool(&'a str),
+    /// `null`.
+    Null,
+    /// A raw object, braces included.
+    Object(&'a str),
+    /// A raw array, brackets included.
+    Array(&'a str),
+}
+
+/// One key of an object and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) value: Value<'a>,
+}
+
+/// The keys of one object, each once, in the order written.
+pub(crate) type Object<'a> = SmallVec<[Entry<'a>; 24]>;
+
+/// Why the scanner gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Odd {
+    /// Nested deeper than allowed.
+    TooDeep,
+    /// More keys than any log record has.
+    TooManyKeys,
+    /// Not what the scanner reads: broken, or valid but unusual.
+    Unusual,
+}
+
+/// Reads one text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    /// No control character anywhere, so none inside a string.
+    clean: bool,
+    max_depth: u32,
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const QUOTES: u64 = 0x2222_2222_2222_2222;
+const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
+
+/// The high bit of each byte that is zero; exact up to and including the lowest such byte.
+/// Source: Henry S. Warren, "Hacker's Delight", 6-1.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word & HIGH
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner of `text`, which may nest `max_depth` deep (the outermost object counts).
+    pub(crate) fn new(text: &'a str, max_depth: usize) -> Self {
+        let bytes = text.as_bytes();
+        let least = bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+        Self {
+            text,
+            bytes,
+            clean: least >= b' ',
+            max_depth: u32::try_from(max_depth.min(MAX_DEPTH)).unwrap_or(0),
+        }
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    fn span(&self, from: usize, to: usize) -> Result<&'a str, Odd> {
+        self.text.get(from..to).ok_or(Odd::Unusual)
+    }
+
+    /// The next place that is no white space.
+    #[inline]
+    pub(crate) fn skip_space(&self, mut at: usize) -> usize {
+        while matches!(self.byte(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            at += 1;
+        }
+        at
+    }
+
+    /// Reads the object that opens at `open` into `out`; gives the place behind it.
+    pub(crate) fn object(&self, open: usize, out: &mut Object<'a>) -> Result<usize, Odd> {
+        if self.byte(open) != Some(b'{') {
+            return Err(Odd::Unusual);
+        }
+        if self.max_depth == 0 {
+            return Err(Odd::TooDeep);
+        }
+        let mut seen = 0_u64;
+        let mut at = self.skip_space(open + 1);
+        if self.byte(at) == Some(b'}') {
+            return Ok(at + 1);
+        }
+        loop {
+            if self.byte(at) != Some(b'"') {
+                return Err(Odd::Unusual);
+            }
+            let (end, escaped) = self.string(at + 1)?;
+            if escaped {
+                return Err(Odd::Unusual);
+            }
+            let key = self.span(at + 1, end)?;
+            let mark = key_mark(key);
+            if seen & mark != 0 && out.iter().any(|entry| entry.key == key) {
+                return Err(Odd::Unusual);
+            }
+            seen |= mark;
+            at = self.colon(end + 1)?;
+            let (value, behind) = self.value(at)?;
+            if out.len() >= MAX_KEYS {
+                return Err(Odd::TooManyKeys);
+            }
+            out.push(Entry {
+                key: Cow::Borrowed(key),
+                value,
+            });
+            at = self.skip_space(behind);
+            match self.byte(at) {
+                Some(b',') => at = self.skip_space(at + 1),
+                Some(b'}') => return Ok(at + 1),
+                _ => return Err(Odd::Unusual),
+            }
+        }
+    }
+
+    /// Hands each element of the array that opens at `open` to `each`; gives the place behind the array.
+    pub(crate) fn array(&self, open: usize, each: &mut dyn FnMut(Value<'a>) -> bool) -> Result<usize, Odd> {
+        if self.byte(open) != Some(b'[') {
+            return Err(Odd::Unusual);
+        }
+        let mut at = self.skip_space(open + 1);
+        if self.byte(at) == Some(b']') {
+            return Ok(at + 1);
+        }
+        loop {
+            let (value, behind) = self.value(at)?;
+            if !each(value) {
+                return Ok(behind);
+            }
+            at = self.skip_space(behind);
+            match self.byte(at) {
+                Some(b',') => at = self.skip_space(at + 1),
+                Some(b']') => return Ok(at + 1),
+                _ => return Err(Odd::Unusual),
+            }
+        }
+    }
+
+    /// Reads the value that begins at `at`, and gives the place behind it.
+    pub(crate) fn value(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
+        match self.byte(at) {
+            Some(b'"') => {
+                let (end, escaped) = self.string(at + 1)?;
+                let inside = self.span(at + 1, end)?;
+                let text = if escaped {
+                    Text::Escaped(inside)
+                } else {
+                    Text::Plain(inside)
+                };
+                Ok((Value::Str(text), end + 1))
+            }
+            Some(b'{') => {
+                let end = self.container(at)?;
+                Ok((Value::Object(self.span(at, end)?), end))
+            }
+            Some(b'[') => {
+                let end = self.container(at)?;
+                Ok((Value::Array(self.span(at, end)?), end))
+            }
+            Some(first) => {
+                let end = self.scalar(at)?;
+                let text = self.span(at, end)?;
+                let value = match first {
+                    b'n' => Value::Null,
+                    b't' | b'f' => Value::Bool(text),
+                    _ => Value::Number(text),
+                };
+                Ok((value, end))
+            }
+            None => Err(Odd::Unusual),
+        }
+    }
+
+    /// The place of the value behind a key that ended just before `at`.
+    #[inline]
+    fn colon(&self, at: usize) -> Result<usize, Odd> {
+        let at = self.skip_space(at);
+        if self.byte(at) != Some(b':') {
+            return Err(Odd::Unusual);
+        }
+        Ok(self.skip_space(at + 1))
+    }
+
+    /// The closing quote of the string whose inside begins at `start`, and whether it holds an escape.
+    #[inline]
+    fn string(&self, start: usize) -> Result<(usize, bool), Odd> {
+        let mut at = start;
+        // Keys and short values end within a few words; a call of memchr costs more than they do.
+        for _ in 0..6 {
+            let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+                break;
+            };
+            let word = u64::from_le_bytes(*word);
+            let hit = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES);
+            if hit != 0 {
+                at += usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0);
+                return self.closed(start, at);
+            }
+            at += 8;
+        }
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let hit = memchr2(b'"', b'\\', rest).ok_or(Odd::Unusual)?;
+        self.closed(start, at + hit)
+    }
+
+    /// What [`Scanner::string`] gives, once the first quote or backslash is known to stand at `at`.
+    #[inline]
+    fn closed(&self, start: usize, at: usize) -> Result<(usize, bool), Odd> {
+        let (end, escaped) = match self.byte(at) {
+            Some(b'"') => (at, false),
+            _ => (self.behind_escapes(at)?, true),
+        };
+        if !self.clean {
+            let inside = self.bytes.get(start..end).unwrap_or_default();
+            if inside.iter().any(|byte| *byte < b' ') {
+                return Err(Odd::Unusual);
+            }
+        }
+        Ok((end, escaped))
+    }
+
+    /// The closing quote of a string whose first backslash stands at `first`. All its escapes are checked.
+    fn behind_escapes(&self, first: usize) -> Result<usize, Odd> {
+        let mut from = first;
+        let end = loop {
+            let rest = self.bytes.get(from..).unwrap_or_default();
+            let quote = from + memchr(b'"', rest).ok_or(Odd::Unusual)?;
+            let before = self.bytes.get(first..quote).unwrap_or_default();
+            let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+            if backslashes % 2 == 0 {
+                break quote;
+            }
+            from = quote + 1;
+        };
+        let inside = self.bytes.get(first..end).unwrap_or_default();
+        if escapes_hold(inside) {
+            Ok(end)
+        } else {
+            Err(Odd::Unusual)
+        }
+    }
+
+    /// The place behind a number, `true`, `false` or `null`.
+    fn scalar(&self, at: usize) -> Result<usize, Odd> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        for word in [b"true".as_slice(), b"false", b"null"] {
+            if rest.starts_with(word) {
+                return Ok(at + word.len());
+            }
+        }
+        let length = number_length(rest).ok_or(Odd::Unusual)?;
+        Ok(at + length)
+    }
+
+    /// The place behind the object or array that opens at `open`; every byte of it is checked.
+    fn container(&self, open: usize) -> Result<usize, Odd> {
+        // One bit per open bracket, the innermost lowest: 1 is an object.
+        let mut kinds = 0_u128;
+        let mut depth = 0_u32;
+        let mut at = open;
+        'value: loop {
+            match self.byte(at) {
+                Some(b'"') => at = self.string(at + 1)?.0 + 1,
+                Some(b'{') => {
+                    depth += 1;
+                    if depth >= self.max_depth {
+                        return Err(Odd::TooDeep);
+                    }
+                    kinds = kinds << 1 | 1;
+                    at = self.skip_space(at + 1);
+                    if self.byte(at) != Some(b'}') {
+                        at = self.behind_key(at)?;
+                        continue 'value;
+                    }
+                    at += 1;
+                    kinds >>= 1;
+                    depth -= 1;
+                }
+                Some(b'[') => {
+                    depth += 1;
+                    if depth >= self.max_depth {
+                        return Err(Odd::TooDeep);
+                    }
+                    kinds <<= 1;
+                    at = self.skip_space(at + 1);
+                    if self.byte(at) != Some(b']') {
+                        continue 'value;
+                    }
+                    at += 1;
+                    kinds >>= 1;
+                    depth -= 1;
+                }
+                _ => at = self.scalar(at)?,
+            }
+            while depth > 0 {
+                at = self.skip_space(at);
+                match (self.byte(at), kinds & 1) {
+                    (Some(b','), 1) => {
+                        at = self.behind_key(self.skip_space(at + 1))?;
+                        continue 'value;
+                    }
+                    (Some(b','), _) => {
+                        at = self.skip_space(at + 1);
+                        continue 'value;
+                    }
+                    (Some(b'}'), 1) | (Some(b']'), 0) => {
+                        at += 1;
+                        kinds >>= 1;
+                        depth -= 1;
+                    }
+                    _ => return Err(Odd::Unusual),
+                }
+            }
+            return Ok(at);
+        }
+    }
+
+    /// The place of the value whose key opens at `at`.
+    #[inline]
+    fn behind_key(&self, at: usize) -> Result<usize, Odd> {
+        if self.byte(at) != Some(b'"') {
+            return Err(Odd::Unusual);
+        }
+        let (end, _) = self.string(at + 1)?;
+        self.colon(end + 1)
+    }
+}
+
+/// One bit of 64 for a key, so that most objects prove in one pass that no key stands twice.
+fn key_mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let first = bytes.first().copied().unwrap_or(0);
+    let last = bytes.last().copied().unwrap_or(0);
+    let middle = bytes.get(bytes.len() / 2).copied().unwrap_or(0);
+    let mixed = u64::from(first) * 31 + u64::from(last) * 7 + u64::from(middle) * 3 + bytes.len() as u64;
+    1 << (mixed % 64)
+}
+
+/// Whether every backslash in the inside of a string begins an escape of JSON. `inside` begins with a backslash.
+fn escapes_hold(inside: &[u8]) -> bool {
+    let mut rest = inside;
+    loop {
+        match rest {
+            [
+                b'\\',
+                b'n' | b't' | b'"' | b'\\' | b'/' | b'r' | b'b' | b'f',
+                after @ ..,
+            ] => rest = after,
+            [b'\\', b'u', a, b, c, d, after @ ..] => {
+                if ![a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) {
+                    return false;
+                }
+                rest = after;
+            }
+            [b'\\', ..] => return false,
+            other => match memchr(b'\\', other) {
+                Some(at) => rest = other.get(at..).unwrap_or_default(),
+                None => return true,
+            },
+        }
+    }
+}
+
+/// The length of the JSON number `bytes` begins with.
+fn number_length(bytes: &[u8]) -> Option<usize> {
+    let digits = |from: usize| {
+        bytes
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let mut at = usize::from(bytes.first() == Some(&b'-'));
+    let whole = digits(at);
+    if whole == 0 || (whole > 1 && bytes.get(at) == Some(&b'0')) {
+        return None;
+    }
+    at += whole;
+    if bytes.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return None;
+        }
+        at += 1 + fraction;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at + 1 + sign);
+        if exponent == 0 {
+            return None;
+        }
+        at += 1 + sign + exponent;
+    }
+    Some(at)
+}

@@ -1,11 +1,11 @@
 //! Errors of the API: RFC 9457 problem details. The `type` is stable; scripts hold on to it.
 
-use crate::store::ReadError;
+use crate::store::{EditError, ReadError};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::parts::{EditError, IngestError};
+use super::parts::IngestError;
 
 /// What went wrong, as the kinds a script may tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +196,8 @@ impl From<EditError> for Problem {
         let detail = error.to_string();
         match error {
             EditError::NotFound(_) => Problem::new(Kind::NotFound, detail),
-            EditError::Store(_) => {
+            EditError::BadRequest(_) => Problem::new(Kind::BadParameter, detail),
+            EditError::Write(_) => {
                 tracing::error!(error = %detail, "a change was not stored");
                 Problem::new(Kind::Broken, detail)
             }

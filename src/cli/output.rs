@@ -229,13 +229,21 @@ impl Listing {
         }
         let head = self.columns.iter().map(|column| {
             let cell = TableCell::new(column.head.to_uppercase()).add_attribute(Attribute::Dim);
-            if column.right { cell.set_alignment(CellAlignment::Right) } else { cell }
+            if column.right {
+                cell.set_alignment(CellAlignment::Right)
+            } else {
+                cell
+            }
         });
         table.set_header(head.collect::<Vec<_>>());
         for (cells, _) in &self.rows {
             let cells = cells.iter().zip(&self.columns).map(|(cell, column)| {
                 let shown = toned(TableCell::new(&cell.text), cell.tone);
-                if column.right { shown.set_alignment(CellAlignment::Right) } else { shown }
+                if column.right {
+                    shown.set_alignment(CellAlignment::Right)
+                } else {
+                    shown
+                }
             });
             let mut row = comfy_table::Row::from(cells.collect::<Vec<_>>());
             row.max_height(2);

@@ -96,7 +96,12 @@ enum Sort {
 #[derive(Debug, Default, clap::Args)]
 pub struct FromArgs {
     /// Folder of the embedded store; a service may be running on it
-    #[arg(long, value_name = "DIR", default_value = "seismolog-data", conflicts_with = "server")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "seismolog-data",
+        conflicts_with = "server"
+    )]
     store: PathBuf,
     /// A running server: http://127.0.0.1:8420
     #[arg(long, value_name = "URL")]

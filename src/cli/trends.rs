@@ -19,7 +19,13 @@ pub struct Args {
     #[command(flatten)]
     window: WindowArgs,
     /// Only what matches this search
-    #[arg(long, short, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        short,
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     query: String,
     /// How many series beside `other`
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -102,7 +108,11 @@ fn series(answer: &Value) -> impl Iterator<Item = &Value> {
 
 /// Rows of a table: one per value, then the rest, then all.
 fn by_value(answer: &Value, by: &str) -> Listing {
-    let head = TREND_DIMENSIONS.iter().find(|known| **known == by).copied().unwrap_or("value");
+    let head = TREND_DIMENSIONS
+        .iter()
+        .find(|known| **known == by)
+        .copied()
+        .unwrap_or("value");
     let mut listing = Listing::new(&[left(head), left("trend"), right("events"), right("share")], &[]);
     listing.set_document(answer.clone());
     let total_counts = counts(answer, "total");
@@ -127,7 +137,13 @@ fn by_value(answer: &Value, by: &str) -> Listing {
     for series in series(answer) {
         let name = text(series, "value");
         let shown = if name == "-" { "(unknown)" } else { name };
-        add(shown, Tone::Plain, &counts(series, "counts"), number(series, "count"), series.clone());
+        add(
+            shown,
+            Tone::Plain,
+            &counts(series, "counts"),
+            number(series, "count"),
+            series.clone(),
+        );
     }
     let other = counts(answer, "other");
     let other_sum: u64 = other.iter().sum();
@@ -192,9 +208,14 @@ mod tests {
     #[test]
     fn csv_has_one_row_per_value_and_bucket() {
         let mut out = Vec::new();
-        by_bucket(&answer()).write(Output::Csv, super::super::output::Look::default(), &mut out).unwrap();
+        by_bucket(&answer())
+            .write(Output::Csv, super::super::output::Look::default(), &mut out)
+            .unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with("time,value,count\n1970-01-01T00:00:00Z,a,1\n1970-01-01T00:01:00Z,a,2\n"), "{text}");
+        assert!(
+            text.starts_with("time,value,count\n1970-01-01T00:00:00Z,a,1\n1970-01-01T00:01:00Z,a,2\n"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 7);
     }
 
@@ -202,7 +223,11 @@ mod tests {
     fn a_step_that_gives_too_many_buckets_is_refused_with_one_that_fits() {
         let failure = step_minutes(Some("1m"), 30 * 86_400_000).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.error.to_string().contains("--step 15m"), "{}", failure.error);
+        assert!(
+            failure.error.to_string().contains("take --step 30m"),
+            "{}",
+            failure.error
+        );
         assert!(step_minutes(Some("90s"), 86_400_000).is_err());
     }
 }

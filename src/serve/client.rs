@@ -114,8 +114,16 @@ impl Client {
             });
         }
         let problem = value.unwrap_or(Value::Null);
-        let number = |key: &str| problem.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let detail = problem.get("detail").and_then(Value::as_str).unwrap_or("(no reason given)");
+        let number = |key: &str| {
+            problem
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|n| usize::try_from(n).ok())
+        };
+        let detail = problem
+            .get("detail")
+            .and_then(Value::as_str)
+            .unwrap_or("(no reason given)");
         Err(ClientError::Refused {
             server: self.server.clone(),
             status: status.as_u16(),

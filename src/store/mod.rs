@@ -7,14 +7,11 @@ mod answers;
 mod editor;
 
 pub use answers::*;
-pub use editor::{
-    EditError, Editor, IssueNotes, Marker, NewMarker, StateChange,
-};
+pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
 /// Stub until the store is merged.
 #[derive(Debug, thiserror::Error)]
 #[error("write")]
 pub struct WriteError;
-
 
 /// Why a question could not be answered.
 #[derive(Debug, thiserror::Error)]

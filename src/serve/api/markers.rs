@@ -97,7 +97,8 @@ pub(crate) async fn add(
         }
     }
     let now = shared.now();
-    let time = |name: &str, text: &str| time::parse_time(text, now).map_err(|e| Problem::parameter(name, e.to_string()));
+    let time =
+        |name: &str, text: &str| time::parse_time(text, now).map_err(|e| Problem::parameter(name, e.to_string()));
     let at = body.at.as_deref().map_or(Ok(now), |text| time("at", text))?;
     let until = body.until.as_deref().map(|text| time("until", text)).transpose()?;
     if until.is_some_and(|until| until < at) {

@@ -150,7 +150,14 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
     let mut chart = errors::severity_chart(&trend);
     chart.markers = chart::lines_of(&markers?);
     chart.zoom = chart::zoom(&path, &[]);
-    let search = link::href("/", &[("q", &term), ("from", params.text("from").unwrap_or("")), ("to", params.text("to").unwrap_or(""))]);
+    let search = link::href(
+        "/",
+        &[
+            ("q", &term),
+            ("from", params.text("from").unwrap_or("")),
+            ("to", params.text("to").unwrap_or("")),
+        ],
+    );
     let body = html! {
         header.issue {
             p.crumbs { a href="/jobs" { "Jobs" } }

@@ -5,13 +5,15 @@
 
 mod answers;
 mod editor;
+mod sqlite;
 
 pub use answers::*;
-pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
-/// Stub until the store is merged.
-#[derive(Debug, thiserror::Error)]
-#[error("write")]
-pub struct WriteError;
+pub use editor::{
+    EditError, Editor, IssueNotes, Marker, NewMarker, StateChange,
+};
+pub use sqlite::{
+    Durability, OpenError, Retained, Retention, Store, StoreOptions, WriteError, WriteErrorKind, Writer,
+};
 
 /// Why a question could not be answered.
 #[derive(Debug, thiserror::Error)]

@@ -129,7 +129,11 @@ impl FromArgs {
 }
 
 fn open_store(folder: &std::path::Path) -> Result<Arc<dyn Reader>, Failure> {
-    Err(Failure::new(Exit::Bug, anyhow::anyhow!("{} not yet", folder.display())))
+    use crate::store::{Store, StoreOptions};
+    Store::open_read_only(folder, StoreOptions::default()).map_err(|error| {
+        let advice = error.advice();
+        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
+    })
 }
 
 /// Reads a search; a mistake is pointed at on stderr and ends with 64.

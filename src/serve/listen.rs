@@ -103,9 +103,12 @@ pub async fn start(options: ServeOptions, parts: Parts) -> Result<Serving, Serve
             name: weak.name.clone(),
         });
     }
-    let listener = TcpListener::bind(addr).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortInUse { addr },
-        _ => ServeError::Bind { addr, error },
+    let listener = TcpListener::bind(addr).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            ServeError::PortInUse { addr }
+        } else {
+            ServeError::Bind { addr, error }
+        }
     })?;
     let addr = listener
         .local_addr()

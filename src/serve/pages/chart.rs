@@ -2,9 +2,8 @@
 
 use super::link;
 use super::words;
-use crate::serve::parts::Marker;
 use crate::serve::time;
-use crate::store::Trends;
+use crate::store::{Marker, Trends};
 use maud::{Markup, html};
 use serde::Serialize;
 use std::fmt::Write as _;

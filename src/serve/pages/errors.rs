@@ -359,6 +359,8 @@ pub(super) enum Columned {
 
 /// Errors as a table.
 pub(super) fn table(issues: &[Issue], window: Window, now: i64, columned: Columned) -> Markup {
+    // Where all are new, none stands out (the first day of a store).
+    let some_old = issues.iter().any(|issue| !is_new(issue, window));
     html! {
         table.errors {
             thead { tr {
@@ -369,7 +371,7 @@ pub(super) fn table(issues: &[Issue], window: Window, now: i64, columned: Column
                 th.time-col scope="col" { "First seen" }
             } }
             tbody {
-                @for issue in issues { (row(issue, window, now, columned)) }
+                @for issue in issues { (row(issue, some_old && is_new(issue, window), now, columned)) }
             }
         }
     }
@@ -398,7 +400,7 @@ pub(super) fn title(issue: &Issue) -> &str {
     }
 }
 
-fn row(issue: &Issue, window: Window, now: i64, columned: Columned) -> Markup {
+fn row(issue: &Issue, new: bool, now: i64, columned: Columned) -> Markup {
     let shown: String = title(issue).chars().take(400).collect();
     html! {
         tr.{ "part-" (issue.part.as_str()) } {
@@ -406,9 +408,9 @@ fn row(issue: &Issue, window: Window, now: i64, columned: Columned) -> Markup {
                 (words::severity(issue.severity))
                 div {
                     a.title href=(href(issue)) { (shown) }
-                    @if is_new(issue, window) { " " span.badge.new { "new" } }
-                    (state_badge(issue.state))
                     p.facts {
+                        @if new { span.badge.new { "new" } }
+                        (state_badge(issue.state))
                         @if let Some(class) = &issue.exception {
                             code title=(class) { (words::simple_class(class)) }
                         }
@@ -430,6 +432,7 @@ pub(super) fn state_badge(state: IssueState) -> Markup {
         IssueState::Open => html! {},
         IssueState::Resolved => html! { " " span.badge.resolved { "resolved" } },
         IssueState::Muted => html! { " " span.badge.muted { "muted" } },
+        IssueState::Regressed => html! { " " span.badge.cause { "came back" } },
     }
 }
 

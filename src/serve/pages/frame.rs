@@ -104,9 +104,11 @@ pub(crate) fn built_in_layer(class: &str) -> Layer {
     let begins = |prefixes: &[&str]| prefixes.iter().any(|p| class.starts_with(p));
     if begins(CONNECTORS) {
         Layer::Connector
-    } else if begins(LIBRARIES) || LIBRARY_PATHS.iter().any(|p| class.contains(p)) {
-        Layer::Library
-    } else if class.is_empty() || generated(class) {
+    } else if class.is_empty()
+        || begins(LIBRARIES)
+        || LIBRARY_PATHS.iter().any(|p| class.contains(p))
+        || generated(class)
+    {
         Layer::Library
     } else {
         Layer::User

@@ -291,6 +291,14 @@ fn wrong_options_are_usage_faults_with_a_remedy() {
         (["--scenario", "steady", "--jobs", "0"], "1 to 100000"),
         (["--scenario", "steady", "--rate", "0"], "at least 1"),
         (
+            ["--scenario", "steady", "--start", "2300-01-01T00:00:00Z"],
+            "between 1970 and 2261",
+        ),
+        (
+            ["--scenario", "steady", "--count", "18446744073709551615"],
+            "between 1970 and 2261",
+        ),
+        (
             ["--scenario", "calm", "--seed", "1"],
             "steady, storm, novel, cascade, fleet",
         ),

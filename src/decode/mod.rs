@@ -14,14 +14,19 @@
 mod gather;
 mod general;
 mod glued;
+mod java_stack;
 mod keys;
 mod layout;
 mod level;
+mod node_stack;
 mod otlp;
+mod python_stack;
 mod record;
 mod scan;
+pub mod stack;
 mod text_line;
 mod throwable;
+mod thrown_json;
 mod time;
 
 use crate::event::{ErrorEvent, Reason, Rejection};

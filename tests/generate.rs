@@ -9,6 +9,7 @@
     reason = "a test that meets a surprise ends there"
 )]
 
+use seismolog::decode::stack::stack_trace;
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::Thrown;
 use seismolog::generate::{Generator, LayoutChoice, LayoutKind, Options, Scenario, records};
@@ -345,5 +346,59 @@ fn every_record_is_decoded_as_the_layout_it_was_written_in() {
                 assert_eq!(outcomes, 1, "{shown:.300}");
             }
         }
+    }
+}
+
+/// The chain a record's throwable is parsed to is the one the truth tells, in every layout that writes the whole one.
+#[test]
+fn the_cause_chains_of_the_truth_are_those_of_the_records() {
+    for layout in [
+        LayoutKind::Ecs,
+        LayoutKind::JsonLayout,
+        LayoutKind::Recipe,
+        LayoutKind::Logback,
+        LayoutKind::Logstash,
+    ] {
+        let options = Options {
+            layout: LayoutChoice::One(layout),
+            ..Options::of(Scenario::Steady, 3000)
+        };
+        let mut generator = Generator::new(&options).unwrap();
+        let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+        let mut parsed: BTreeMap<(String, Vec<String>), u64> = BTreeMap::new();
+        let mut record = Vec::new();
+        while generator.next_record(&mut record) {
+            let name = job_name(&json(&record)).to_owned();
+            decoder.decode(&record, &mut |outcome| {
+                let trace = stack_trace(&outcome.unwrap().thrown);
+                let chain = trace.map_or_else(Vec::new, |trace| {
+                    trace
+                        .chain()
+                        .into_iter()
+                        .map(|at| trace.throwables[at].class.clone())
+                        .collect()
+                });
+                *parsed.entry((name.clone(), chain)).or_default() += 1;
+            });
+            record.clear();
+        }
+        let truth = serde_json::to_value(generator.truth()).unwrap();
+        let mut told: BTreeMap<(String, Vec<String>), u64> = BTreeMap::new();
+        for pair in truth["pairs"].as_array().unwrap() {
+            let [job, family, count] = [0, 1, 2].map(|at| pair[at].as_u64().unwrap() as usize);
+            let job = &truth["jobs"][job];
+            let package = job["package"].as_str().unwrap();
+            let classes = truth["families"][family]["chain"].as_array().unwrap().iter();
+            let chain = classes
+                .map(|class| class.as_str().unwrap().replace("{pkg}", package))
+                .collect();
+            *told
+                .entry((job["job_name"].as_str().unwrap().to_owned(), chain))
+                .or_default() += count as u64;
+        }
+        for (known, count) in &told {
+            assert_eq!(parsed.get(known), Some(count), "{}: {known:?}", layout.as_str());
+        }
+        assert_eq!(parsed.len(), told.len(), "{}", layout.as_str());
     }
 }

@@ -101,12 +101,9 @@ fn parameter(param: &Param) -> Value {
     if let (false, Some(schema)) = (param.default.is_empty(), schema.as_object_mut()) {
         let default = match param.holds {
             Holds::Number(..) => param.default.parse::<u64>().map_or(Value::Null, Value::from),
-            Holds::Query
-            | Holds::Time
-            | Holds::Duration
-            | Holds::OneOf(_)
-            | Holds::Cursor
-            | Holds::Text(_) => Value::from(param.default),
+            Holds::Query | Holds::Time | Holds::Duration | Holds::OneOf(_) | Holds::Cursor | Holds::Text(_) => {
+                Value::from(param.default)
+            }
         };
         schema.insert("default".to_owned(), default);
     }

@@ -49,11 +49,7 @@ impl Kind {
     /// (name in `type`, title, status).
     pub(crate) fn facts(self) -> (&'static str, &'static str, StatusCode) {
         match self {
-            Kind::BadParameter => (
-                "bad-parameter",
-                "a parameter cannot be used",
-                StatusCode::BAD_REQUEST,
-            ),
+            Kind::BadParameter => ("bad-parameter", "a parameter cannot be used", StatusCode::BAD_REQUEST),
             Kind::BadQuery => ("bad-query", "the search has a mistake", StatusCode::BAD_REQUEST),
             Kind::BadBody => ("bad-body", "the body cannot be used", StatusCode::BAD_REQUEST),
             Kind::NotFound => ("not-found", "not found", StatusCode::NOT_FOUND),
@@ -155,12 +151,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            body,
-        )
-            .into_response();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()

@@ -55,14 +55,34 @@ fn issue() -> Vec<Field> {
     let parts = Part::ALL.iter().map(|p| p.as_str()).collect();
     vec![
         ("id", hex(), ALWAYS, "Of this error: (job, fingerprint)."),
-        ("fingerprint", hex(), ALWAYS, "Stable identity over jobs, hosts and runs."),
-        ("group", hex(), ALWAYS, "Coarse identity: telling cause and owner frame."),
-        ("job", text(), ALWAYS, "Job key: its name, else its id, else its cluster, else `-`."),
+        (
+            "fingerprint",
+            hex(),
+            ALWAYS,
+            "Stable identity over jobs, hosts and runs.",
+        ),
+        (
+            "group",
+            hex(),
+            ALWAYS,
+            "Coarse identity: telling cause and owner frame.",
+        ),
+        (
+            "job",
+            text(),
+            ALWAYS,
+            "Job key: its name, else its id, else its cluster, else `-`.",
+        ),
         ("job_id", text(), MAYBE, "Last known id of the job."),
         ("team", text(), MAYBE, "Team or owner."),
         ("cluster", text(), MAYBE, "Cluster."),
         ("engine", text(), MAYBE, "Engine."),
-        ("error_type", text(), ALWAYS, "Type; `unclassified` when no rule matched."),
+        (
+            "error_type",
+            text(),
+            ALWAYS,
+            "Type; `unclassified` when no rule matched.",
+        ),
         ("category", text(), ALWAYS, "Category of the type."),
         ("severity", one_of(severities), ALWAYS, "How bad, as the rule says."),
         ("part", one_of(parts), ALWAYS, "Part it plays in a failure."),
@@ -76,7 +96,12 @@ fn issue() -> Vec<Field> {
         ("first_seen", time(), ALWAYS, "First event over all time."),
         ("last_seen", time(), ALWAYS, "Last event over all time."),
         ("state", state(), ALWAYS, "What people said."),
-        ("sparkline", list(count()), MAYBE, "Counts over the window, oldest first."),
+        (
+            "sparkline",
+            list(count()),
+            MAYBE,
+            "Counts over the window, oldest first.",
+        ),
     ]
 }
 
@@ -88,13 +113,23 @@ fn job() -> Vec<Field> {
         ("cluster", text(), MAYBE, "Cluster."),
         ("engine", text(), MAYBE, "Engine."),
         ("count", count(), ALWAYS, "Events in the window, noise left out."),
-        ("issues", count(), ALWAYS, "Distinct errors in the window, noise left out."),
+        (
+            "issues",
+            count(),
+            ALWAYS,
+            "Distinct errors in the window, noise left out.",
+        ),
         ("new_issues", count(), ALWAYS, "Errors first seen in the window."),
         ("restarts", count(), ALWAYS, "Restarts told by the logs."),
         ("health", health, ALWAYS, "0 (bad) to 100 (nothing to see)."),
         ("health_parts", list(text()), ALWAYS, "Why: one sentence per loss."),
         ("last_seen", time(), ALWAYS, "Last event."),
-        ("sparkline", list(count()), MAYBE, "Counts over the window, oldest first."),
+        (
+            "sparkline",
+            list(count()),
+            MAYBE,
+            "Counts over the window, oldest first.",
+        ),
     ]
 }
 
@@ -112,7 +147,12 @@ fn sample() -> Vec<Field> {
         ("dimensions", dimensions, ALWAYS, "Where it happened."),
         ("layout", text(), ALWAYS, "Which shape it was read as."),
         ("truncated", flag(), MAYBE, "Text was cut."),
-        ("stack_bytes", count(), MAYBE, "Length of the stack before it was cut here."),
+        (
+            "stack_bytes",
+            count(),
+            MAYBE,
+            "Length of the stack before it was cut here.",
+        ),
         ("redactions", count(), MAYBE, "How many secrets were redacted."),
     ]
 }
@@ -134,19 +174,49 @@ fn pair(first: Value, second: Value) -> Value {
 pub(crate) fn all() -> Value {
     let mut detail = issue();
     detail.extend([
-        ("exception_chain", list(text()), ALWAYS, "Classes of the cause chain, outermost first."),
-        ("minutes", list(pair(time(), count())), ALWAYS, "(minute, count), only minutes with events."),
+        (
+            "exception_chain",
+            list(text()),
+            ALWAYS,
+            "Classes of the cause chain, outermost first.",
+        ),
+        (
+            "minutes",
+            list(pair(time(), count())),
+            ALWAYS,
+            "(minute, count), only minutes with events.",
+        ),
         ("hosts", list(text()), ALWAYS, "Hosts it was seen on (bounded)."),
         ("roles", list(text()), ALWAYS, "Roles it was seen on (bounded)."),
         ("tasks", list(text()), ALWAYS, "Tasks it was seen on (bounded)."),
-        ("sample", json!({ "anyOf": [named("Sample"), { "type": "null" }] }), ALWAYS, "The latest sample."),
-        ("same_fingerprint", list(named("Issue")), ALWAYS, "The same fingerprint in other jobs."),
-        ("same_group", list(named("Issue")), ALWAYS, "Other fingerprints of the same group."),
+        (
+            "sample",
+            json!({ "anyOf": [named("Sample"), { "type": "null" }] }),
+            ALWAYS,
+            "The latest sample.",
+        ),
+        (
+            "same_fingerprint",
+            list(named("Issue")),
+            ALWAYS,
+            "The same fingerprint in other jobs.",
+        ),
+        (
+            "same_group",
+            list(named("Issue")),
+            ALWAYS,
+            "Other fingerprints of the same group.",
+        ),
         ("people", named("IssueNotes"), MAYBE, "What people said of it."),
         ("words", named("RuleWords"), MAYBE, "What the rule says."),
     ]);
     let mut job_detail = job();
-    job_detail.push(("top_errors", list(named("Issue")), ALWAYS, "Errors with most events in the window."));
+    job_detail.push((
+        "top_errors",
+        list(named("Issue")),
+        ALWAYS,
+        "Errors with most events in the window.",
+    ));
     let reasons = Reason::ALL.iter().map(|r| r.as_str()).collect();
     let explained = one_of(vec!["rules", "stored"]);
     json!({

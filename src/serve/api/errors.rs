@@ -80,10 +80,7 @@ pub(crate) fn issue_id(text: &str) -> Result<IssueId, Problem> {
         .map_err(|e| Problem::parameter("id", e.to_string()))
 }
 
-pub(crate) async fn list(
-    State(shared): State<Shared>,
-    RawQuery(raw): RawQuery,
-) -> Result<Json<Page<Issue>>, Problem> {
+pub(crate) async fn list(State(shared): State<Shared>, RawQuery(raw): RawQuery) -> Result<Json<Page<Issue>>, Problem> {
     let params = Params::read(raw.as_deref(), LIST.params)?;
     let now = shared.now();
     let window = params.window(now)?;
@@ -124,11 +121,7 @@ pub(crate) fn fetch_error(parts: &Parts, ask: &ErrorAsk) -> Result<ErrorAnswer, 
         (Some(explain), Some(rule)) => explain.words(rule),
         (Some(_) | None, _) => None,
     };
-    Ok(ErrorAnswer {
-        detail,
-        people,
-        words,
-    })
+    Ok(ErrorAnswer { detail, people, words })
 }
 
 /// How many of its kin an answer holds.
@@ -244,7 +237,11 @@ fn stored_findings(detail: &IssueDetail) -> Explanation {
             issue.top_frame.as_deref().unwrap_or(none),
             "topmost frame of the best layer of code present",
         ),
-        finding("template", &issue.template, "the message with its variable parts masked"),
+        finding(
+            "template",
+            &issue.template,
+            "the message with its variable parts masked",
+        ),
         finding(
             "rule",
             issue.rule.as_deref().unwrap_or("(no rule spoke)"),

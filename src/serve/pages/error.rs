@@ -103,7 +103,10 @@ fn find(parts: &Parts, id: IssueId, window: Window, chosen: bool, after: Option<
         None => Vec::new(),
     };
     let job = &answer.detail.issue.job;
-    let markers = markers.into_iter().filter(|m| m.job.as_ref().is_none_or(|j| j == job)).collect();
+    let markers = markers
+        .into_iter()
+        .filter(|m| m.job.as_ref().is_none_or(|j| j == job))
+        .collect();
     let explained = explanation_of(parts, &answer.detail);
     Ok(Found {
         samples: parts.reader.samples(id, SAMPLES, after)?,
@@ -285,7 +288,14 @@ fn place(sample: &Sample) -> &str {
 fn kin(found: &Found, now: i64) -> Markup {
     let detail = &found.answer.detail;
     let issue = &detail.issue;
-    let group = link::href("/", &[("q", &link::term("group", &issue.group.to_string())), ("from", "-7d"), ("noise", "show")]);
+    let group = link::href(
+        "/",
+        &[
+            ("q", &link::term("group", &issue.group.to_string())),
+            ("from", "-7d"),
+            ("noise", "show"),
+        ],
+    );
     html! {
         @if !detail.same_fingerprint.is_empty() {
             section {
@@ -424,9 +434,15 @@ fn people_view(id: IssueId, people: &IssueNotes, editable: bool, now: i64) -> Ma
 
 /// A form of the page: changes, then shows the page again.
 pub(super) async fn change(State(shared): At, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Shown {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     if !kind.starts_with("application/x-www-form-urlencoded") {
-        return Err(Oops(Problem::new(Kind::Unsupported, "this address takes the forms of the page; scripts use the API")));
+        return Err(Oops(Problem::new(
+            Kind::Unsupported,
+            "this address takes the forms of the page; scripts use the API",
+        )));
     }
     let id = issue_id(&id)?;
     let text = std::str::from_utf8(&body).map_err(|_| Problem::new(Kind::BadBody, "the form is not UTF-8"))?;

@@ -152,7 +152,10 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
         move |parts| match &parts.editor {
             Some(editor) => {
                 let all = editor.markers(window.from, window.to, 200)?;
-                Ok(all.into_iter().filter(|m| m.job.as_ref().is_none_or(|j| *j == key)).collect())
+                Ok(all
+                    .into_iter()
+                    .filter(|m| m.job.as_ref().is_none_or(|j| *j == key))
+                    .collect())
             }
             None => Ok(Vec::new()),
         }
@@ -160,7 +163,14 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
     let mut chart = errors::severity_chart(&trend);
     chart.markers = chart::lines_of(&markers.await?);
     chart.zoom = chart::zoom(&path, &[]);
-    let search = link::href("/", &[("q", &term), ("from", params.text("from").unwrap_or("")), ("to", params.text("to").unwrap_or(""))]);
+    let search = link::href(
+        "/",
+        &[
+            ("q", &term),
+            ("from", params.text("from").unwrap_or("")),
+            ("to", params.text("to").unwrap_or("")),
+        ],
+    );
     let body = html! {
         header.issue {
             p.crumbs { a href="/jobs" { "Jobs" } }

@@ -13,6 +13,7 @@ use seismolog::decode::stack::stack_trace;
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::Thrown;
 use seismolog::generate::{Generator, LayoutChoice, LayoutKind, Options, Scenario, records};
+use seismolog::rules::{RuleSet, ToldError, ToldThrowable};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -400,5 +401,57 @@ fn the_cause_chains_of_the_truth_are_those_of_the_records() {
             assert_eq!(parsed.get(known), Some(count), "{}: {known:?}", layout.as_str());
         }
         assert_eq!(parsed.len(), told.len(), "{}", layout.as_str());
+    }
+}
+
+/// What is expected of a family is what the shipped rules say of its records; where the truth expects nothing they may
+/// say anything.
+#[test]
+fn the_types_the_truth_expects_are_those_the_rules_tell() {
+    let rules = RuleSet::shipped().unwrap();
+    let options = Options {
+        layout: LayoutChoice::One(LayoutKind::Ecs),
+        ..Options::of(Scenario::Steady, 5000)
+    };
+    let mut generator = Generator::new(&options).unwrap();
+    let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+    let mut told: BTreeMap<String, u64> = BTreeMap::new();
+    let mut record = Vec::new();
+    while generator.next_record(&mut record) {
+        decoder.decode(&record, &mut |outcome| {
+            let event = outcome.unwrap();
+            let trace = stack_trace(&event.thrown);
+            let throwables = trace.as_ref().map_or_else(Vec::new, |trace| {
+                trace.chain().into_iter().map(|at| &trace.throwables[at]).collect()
+            });
+            let chain: Vec<ToldThrowable<'_>> = throwables
+                .iter()
+                .map(|throwable| ToldThrowable {
+                    class: &throwable.class,
+                    message: throwable.message.as_deref(),
+                })
+                .collect();
+            let rule = rules.errors().classify(&ToldError {
+                message: &event.message.decoded(),
+                logger: event.logger.as_ref().map(|logger| logger.decoded()).as_deref(),
+                level: event.level.as_ref().map(|level| level.decoded()).as_deref(),
+                chain: &chain,
+                suppressed: &[],
+            });
+            *told
+                .entry(rule.map_or("unclassified", |rule| &rule.id).to_owned())
+                .or_default() += 1;
+        });
+        record.clear();
+    }
+    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+    let truth = generator.truth();
+    for family in truth.families.iter().filter(|family| family.count > 0) {
+        if let Some(error_type) = &family.error_type {
+            *expected.entry(error_type).or_default() += family.count;
+        }
+    }
+    for (error_type, count) in expected {
+        assert_eq!(told.get(error_type), Some(&count), "{error_type}");
     }
 }

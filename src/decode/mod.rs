@@ -25,9 +25,9 @@ mod otlp;
 mod python_stack;
 mod record;
 mod scan;
-pub mod stack;
 #[cfg(test)]
 mod scan_oracle;
+pub mod stack;
 mod text_line;
 mod throwable;
 mod thrown_json;

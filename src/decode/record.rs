@@ -144,7 +144,7 @@ impl Reader<'_> {
         let mut layer = Layer {
             time: own.or(outer.and_then(|outer| outer.time)),
             level: None,
-            fields: std::mem::take(&mut gathered.fields).into_vec(),
+            fields: std::mem::take(&mut gathered.fields),
             truncated: gathered.truncated,
             depth: 1,
         };

@@ -7,7 +7,7 @@ use super::symbol::class_name;
 use super::template::{template, words};
 use super::{IdentityRules, skeleton};
 use crate::decode::stack::stack_trace;
-use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Thrown, Throwable};
+use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Throwable, Thrown};
 use serde::Serialize;
 
 /// Owner frames that go into a fingerprint.
@@ -133,7 +133,10 @@ fn named_root(event: &ErrorEvent<'_>, trace: Option<&StackTrace>) -> Option<Thro
 }
 
 fn append_root(told: &mut Told, mut root: Throwable) {
-    told.note(format!("the writer names {} as the root; the stack does not reach it", root.class));
+    told.note(format!(
+        "the writer names {} as the root; the stack does not reach it",
+        root.class
+    ));
     match &mut told.trace {
         Some(trace) => {
             if let Some(deepest) = trace.chain().last() {
@@ -202,13 +205,21 @@ fn with_throwable(
         None => None,
     };
     let Some(index) = index else { return };
-    let Some(throwable) = trace.throwables.get(index) else { return };
+    let Some(throwable) = trace.throwables.get(index) else {
+        return;
+    };
     let telling = link(throwable);
     let message = throwable.message.as_deref().map(|m| template(m, &rules.masks));
     let site = site(trace, index, &rules.ownership, OWNERS);
     told.exception = Some(telling.class.clone());
     told.exception_template.clone_from(&message);
-    decide(told, &telling, message.as_deref().unwrap_or_default(), &site, trace.language);
+    decide(
+        told,
+        &telling,
+        message.as_deref().unwrap_or_default(),
+        &site,
+        trace.language,
+    );
     if !site.any {
         frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
     }

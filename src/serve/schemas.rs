@@ -47,7 +47,7 @@ fn named(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 fn state() -> Value {
-    one_of(vec!["open", "resolved", "muted"])
+    one_of(vec!["open", "resolved", "muted", "regressed"])
 }
 
 fn issue() -> Vec<Field> {
@@ -207,7 +207,7 @@ pub(crate) fn all() -> Value {
             ALWAYS,
             "Other fingerprints of the same group.",
         ),
-        ("people", named("IssueNotes"), MAYBE, "What people said of it."),
+        ("people", named("IssueNotes"), ALWAYS, "What people said of it."),
         ("words", named("RuleWords"), MAYBE, "What the rule says."),
     ]);
     let mut job_detail = job();
@@ -224,21 +224,21 @@ pub(crate) fn all() -> Value {
         "IssueDetail": object("An error in full.", detail),
         "Sample": object("One event in full.", sample()),
         "IssueNotes": object("What people said of an error.", vec![
-            ("state", state(), ALWAYS, "open, resolved or muted."),
-            ("since", time(), MAYBE, "When the state was set."),
-            ("muted_until", time(), MAYBE, "When a mute ends."),
-            ("assignee", text(), MAYBE, "Whose it is."),
-            ("notes", list(named("Note")), ALWAYS, "Newest first."),
-        ]),
-        "Note": object("Something a person wrote.", vec![
-            ("at", time(), ALWAYS, "When."),
-            ("text", text(), ALWAYS, "The words."),
+            ("state", state(), ALWAYS, "open, resolved, muted or regressed."),
+            ("since", time(), MAYBE, "When it came into that state."),
+            ("until", time(), MAYBE, "When a mute ends."),
+            ("events", count(), MAYBE, "A mute ends when so many events come …"),
+            ("minutes", count(), MAYBE, "… in so many minutes."),
+            ("assignee", text(), MAYBE, "Who looks after it."),
+            ("note", text(), MAYBE, "A note."),
         ]),
         "Change": object("What a person does to an error.", vec![
-            ("action", one_of(ACTIONS.to_vec()), ALWAYS, "What to do."),
-            ("until", text(), MAYBE, "Of mute: a time, or a duration from now; left out: until reopened."),
+            ("do", one_of(ACTIONS.to_vec()), ALWAYS, "What to do."),
+            ("until", text(), MAYBE, "Of mute: a time, or a duration from now. With nothing: until reopened."),
+            ("events", count(), MAYBE, "Of mute: until so many events come …"),
+            ("minutes", count(), MAYBE, "… in so many minutes."),
             ("to", text(), MAYBE, "Of assign: who; left out: nobody."),
-            ("text", text(), MAYBE, "Of note: the words."),
+            ("text", text(), MAYBE, "Of note: the words; left out: none."),
         ]),
         "RuleWords": object("What a rule says to a person.", vec![
             ("id", text(), ALWAYS, "Id of the rule."),
@@ -277,13 +277,19 @@ pub(crate) fn all() -> Value {
         "Marker": object("An event shown on every chart.", vec![
             ("id", count(), ALWAYS, "Number."),
             ("at", time(), ALWAYS, "When."),
-            ("title", text(), ALWAYS, "What happened."),
+            ("until", time(), MAYBE, "Its end, where it lasted."),
+            ("title", text(), ALWAYS, "What happened, in one line."),
+            ("text", text(), MAYBE, "More."),
             ("job", text(), MAYBE, "The job it belongs to; absent: all."),
+            ("kind", text(), ALWAYS, "deployment, maintenance, … as its sender calls it."),
         ]),
         "NewMarker": object("A marker to be added.", vec![
             ("at", text(), MAYBE, "When, as a time of this API; left out: now."),
-            ("title", text(), ALWAYS, "What happened."),
+            ("until", text(), MAYBE, "Its end, where it lasted."),
+            ("title", text(), ALWAYS, "What happened, in one line."),
+            ("text", text(), MAYBE, "More."),
             ("job", text(), MAYBE, "The job it belongs to; left out: all."),
+            ("kind", text(), MAYBE, "deployment (when left out), maintenance, …"),
         ]),
         "IngestAnswer": object("What became of a push.", vec![
             ("records", count(), ALWAYS, "Records in it."),

@@ -134,7 +134,8 @@ struct Found {
     page: Page<Issue>,
     trend: Trends,
     parts: Trends,
-    categories: Trends,
+    /// All there are, most events first, whatever the window: a sum over the window would search once more.
+    categories: Vec<(String, u64)>,
     totals: Option<Totals>,
 }
 
@@ -177,7 +178,7 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
         shared.ask(move |reader| reader.errors(&errors)),
         trend("severity", step, &query, 5),
         trend("part", whole, &typed, 3),
-        trend("category", whole, &query, 40),
+        shared.ask(|reader| reader.values("category", "", 40)),
     );
     let page = page?;
     let totals = if page.items.is_empty() {
@@ -232,13 +233,10 @@ fn pointed_at(q: &str, mistake: &Problem, path: &str, keep: &[(&str, &str)]) -> 
     html! {
         div.mistake #mistake role="alert" {
             p.typed { (before) mark { @if wrong.is_empty() { "\u{2003}" } @else { (wrong) } } (after) }
-            p {
-                (words::sentence(&mistake.detail)) ". "
-                @if let (Some(mended), Some(suggestion)) = (mended, &mistake.suggestion) {
-                    @let mut pairs: Vec<(&str, &str)> = keep.iter().copied().filter(|(n, _)| *n != "q").collect();
-                    @let () = pairs.push(("q", &mended));
-                    "Did you mean " a href=(link::href(path, &pairs)) { code { (suggestion) } } "?"
-                }
+            p { (mistake.detail) }
+            @if let Some(mended) = mended {
+                @let pairs: Vec<(&str, &str)> = keep.iter().copied().filter(|(n, _)| *n != "q").chain([("q", mended.as_str())]).collect();
+                p { "Search for " a href=(link::href(path, &pairs)) { code { (mended) } } " instead" }
             }
         }
     }
@@ -294,19 +292,17 @@ fn toggled_word(query: &str, word: &str) -> String {
     }
 }
 
-fn category_menu(asked: &Asked, categories: &Trends) -> Markup {
+fn category_menu(asked: &Asked, categories: &[(String, u64)]) -> Markup {
     let chosen = asked.q.split_whitespace().find_map(|w| w.strip_prefix("category:"));
     html! {
         details.menu {
             summary.chip aria-current=[chosen.map(|_| "true")] { (chosen.unwrap_or("category")) }
             div.choices {
-                @for series in &categories.series {
-                    @let on = link::has(&asked.q, "category", &series.value);
-                    a href=(asked.href(&[("q", &link::toggled(&asked.q, "category", &series.value))])) aria-current=[on.then_some("true")] {
-                        span { (series.value) } (words::count(series.count))
-                    }
+                @for (category, _) in categories {
+                    @let on = link::has(&asked.q, "category", category);
+                    a href=(asked.href(&[("q", &link::toggled(&asked.q, "category", category))])) aria-current=[on.then_some("true")] { (category) }
                 }
-                @if categories.series.is_empty() { p.hint { "None in this window." } }
+                @if categories.is_empty() { p.hint { "None yet." } }
             }
         }
     }

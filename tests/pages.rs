@@ -13,6 +13,7 @@
     clippy::cast_possible_truncation,
     clippy::too_many_arguments,
     clippy::let_underscore_must_use,
+    clippy::wildcard_enum_match_arm,
     reason = "tests"
 )]
 

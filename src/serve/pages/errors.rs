@@ -2,6 +2,7 @@
 
 use super::chart::{self, Columns};
 use super::layout::{self, Head, Here};
+use super::search_box::{search_box, syntax};
 use super::{At, Oops, Shown, link, shown, words};
 use crate::event::{Part, Severity};
 use crate::serve::api::{SORTS, sort_of, step_minutes};
@@ -99,7 +100,7 @@ pub(super) async fn list(State(shared): At, RawQuery(raw): RawQuery) -> Shown {
     }
     let found = find(&shared, &asked).await?;
     let body = html! {
-        (search_box(&asked.q, None, &asked.pairs()))
+        (search_box("/", "Errors", &asked.q, None, &asked.pairs()))
         (chips(&asked, &found))
         (summary(&asked, &found))
         @if found.page.items.is_empty() {
@@ -122,7 +123,7 @@ fn head(shared: &Shared) -> Head<'static> {
 
 fn with_mistake(shared: &Shared, asked: &Asked, mistake: &Problem) -> axum::response::Response {
     let body = html! {
-        (search_box(&asked.q, Some(mistake), &asked.pairs()))
+        (search_box("/", "Errors", &asked.q, Some(mistake), &asked.pairs()))
         (syntax())
     };
     let page = layout::page(&head(shared), &body);
@@ -193,53 +194,6 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
         categories: categories?,
         totals,
     })
-}
-
-/// The box, and a mistake pointed at below it. `keep` travels along when the form is sent.
-pub(super) fn search_box(q: &str, mistake: Option<&Problem>, keep: &[(&str, &str)]) -> Markup {
-    search_box_at("/", "Errors", q, mistake, keep)
-}
-
-pub(super) fn search_box_at(
-    path: &str,
-    title: &str,
-    q: &str,
-    mistake: Option<&Problem>,
-    keep: &[(&str, &str)],
-) -> Markup {
-    html! {
-        form.search action=(path) method="get" role="search" {
-            h1.sr { (title) }
-            input #q type="search" name="q" value=(q) placeholder="Search: words, \"a phrase\", job:orders, severity:>=high, is:new, -type…"
-                aria-label="Search" aria-describedby=[mistake.map(|_| "mistake")] aria-invalid=[mistake.map(|_| "true")]
-                autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search";
-            kbd aria-hidden="true" { "/" }
-            @for (name, value) in keep.iter().filter(|(n, v)| *n != "q" && !v.is_empty()) {
-                input type="hidden" name=(name) value=(value);
-            }
-            button type="submit" { "Search" }
-        }
-        @if let Some(mistake) = mistake { (pointed_at(q, mistake, path, keep)) }
-    }
-}
-
-fn pointed_at(q: &str, mistake: &Problem, path: &str, keep: &[(&str, &str)]) -> Markup {
-    let at = mistake.position.unwrap_or(0);
-    let length = mistake.length.unwrap_or(1);
-    let before: String = q.chars().take(at).collect();
-    let wrong: String = q.chars().skip(at).take(length).collect();
-    let after: String = q.chars().skip(at + length).collect();
-    let mended = mistake.suggestion.as_ref().map(|s| format!("{before}{s}{after}"));
-    html! {
-        div.mistake #mistake role="alert" {
-            p.typed { (before) mark { @if wrong.is_empty() { "\u{2003}" } @else { (wrong) } } (after) }
-            p { (mistake.detail) }
-            @if let Some(mended) = mended {
-                @let pairs: Vec<(&str, &str)> = keep.iter().copied().filter(|(n, _)| *n != "q").chain([("q", mended.as_str())]).collect();
-                p { "Search for " a href=(link::href(path, &pairs)) { code { (mended) } } " instead" }
-            }
-        }
-    }
 }
 
 fn chips(asked: &Asked, found: &Found) -> Markup {
@@ -483,24 +437,6 @@ fn nothing(asked: &Asked, found: &Found) -> Markup {
                 }
                 @if !asked.q.is_empty() { (syntax()) }
             }
-        }
-    }
-}
-
-/// The search language on a few lines.
-fn syntax() -> Markup {
-    let lines = [
-        ("disk full", "both words, anywhere in message, exception or stack"),
-        ("\"could not materialize\"", "these words in this order"),
-        ("job:orders-* -severity:low", "wildcards, and not"),
-        ("category:[checkpoint,memory]", "any of a list"),
-        ("(is:new OR count:>100) has:stack", "brackets, OR, numbers"),
-        ("first_seen:>-1h", "times, relative or absolute"),
-    ];
-    html! {
-        details.syntax open {
-            summary { "How to search" }
-            dl { @for (example, means) in lines { dt { a href=(link::href("/", &[("q", example)])) { code { (example) } } } dd { (means) } } }
         }
     }
 }

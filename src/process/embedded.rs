@@ -184,14 +184,9 @@ impl<E: Reads> Service<E> {
         let pipeline = &mut self.pipeline;
         let any = self.follower.read(now, TURN, &mut |read| {
             let fate = pipeline.take(read.source, &read.record);
-            if pipeline.is_full() {
-                // The verdict on a half line is only asked for where nothing follows it, which a stop does not end.
-                return Verdict::Stop;
-            }
-            if fate.folded == 0 {
-                Verdict::Rejected
-            } else {
-                Verdict::Folded
+            Verdict {
+                rejected: fate.folded == 0,
+                full: pipeline.is_full(),
             }
         });
         for fault in self.follower.faults() {
@@ -234,7 +229,7 @@ impl<E: Reads> Service<E> {
         let source: Arc<str> = "push".into();
         let mut outcomes = Vec::new();
         let pipeline = &mut self.pipeline;
-        push::records_of(&pushed.body, self.plan.frame, &mut |record| {
+        pushed.body.records(self.plan.frame, &mut |record| {
             outcomes.push(pipeline.take_pushed(&source, record));
         });
         metrics::add(Metric::PushedBodies, 1);

@@ -55,3 +55,6 @@ pub enum ProcessError {
     #[error("could not start a thread: {0}")]
     Thread(std::io::Error),
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 
 use super::stop::Stop;
 use crate::engine::Identified;
-use crate::event::Rejection;
+use crate::event::{IssueId, Rejection};
 use crate::source::{FrameLimits, Framer, Record, Tail};
 use serde::Serialize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -16,9 +16,11 @@ use tokio::sync::oneshot;
 pub struct RecordOutcome {
     /// `folded` or `rejected`; `folded` when at least one event of it was.
     pub outcome: OutcomeName,
-    /// Fingerprints of the events folded, mostly one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub fingerprints: Vec<crate::event::Fingerprint>,
+    /// How many events of it were folded.
+    pub events: u32,
+    /// The issue it was folded into, the first where there were many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue: Option<IssueId>,
     /// Why it, or the first part of it that was, was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
@@ -49,7 +51,10 @@ impl RecordOutcome {
         match told {
             Told::Folded(identified) => {
                 self.outcome = OutcomeName::Folded;
-                self.fingerprints.push(identified.identity.fingerprint);
+                self.events += 1;
+                let job = identified.dimensions.job().0;
+                self.issue
+                    .get_or_insert_with(|| IssueId::of(job, identified.identity.fingerprint));
             }
             Told::Rejected(rejection) => {
                 self.reason.get_or_insert(rejection.reason.as_str());
@@ -80,12 +85,50 @@ pub trait Ingest: Send + Sync {
     /// # Errors
     /// When the queue is full or the service is stopping; nothing of the body was taken.
     fn submit(&self, body: Vec<u8>) -> Result<oneshot::Receiver<PushAnswer>, Busy>;
+
+    /// The same for records the caller has cut: one outcome per record, in their order.
+    ///
+    /// # Errors
+    /// When the queue is full or the service is stopping; nothing was taken.
+    fn submit_records(&self, records: Vec<Vec<u8>>) -> Result<oneshot::Receiver<PushAnswer>, Busy>;
+}
+
+/// What is handed in.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// As it came.
+    Bytes(Vec<u8>),
+    /// Cut into records by the caller.
+    Records(Vec<Vec<u8>>),
+}
+
+impl Body {
+    /// Hands out its records.
+    pub(super) fn records(&self, limits: FrameLimits, take: &mut dyn FnMut(&Record<'_>)) {
+        match self {
+            Body::Bytes(bytes) => records_of(bytes, limits, take),
+            Body::Records(records) => {
+                let mut offset = 0;
+                for bytes in records {
+                    let length = u64::try_from(bytes.len()).unwrap_or(0);
+                    take(&Record {
+                        bytes,
+                        offset,
+                        next: offset + length,
+                        too_large: (bytes.len() > limits.record).then_some(length),
+                        terminated: true,
+                    });
+                    offset += length;
+                }
+            }
+        }
+    }
 }
 
 /// A body on its way.
 #[derive(Debug)]
 pub(super) struct Pushed {
-    pub(super) body: Vec<u8>,
+    pub(super) body: Body,
     pub(super) answer: oneshot::Sender<PushAnswer>,
 }
 
@@ -101,6 +144,16 @@ pub struct PushHandle {
 
 impl Ingest for PushHandle {
     fn submit(&self, body: Vec<u8>) -> Result<oneshot::Receiver<PushAnswer>, Busy> {
+        self.hand_in(Body::Bytes(body))
+    }
+
+    fn submit_records(&self, records: Vec<Vec<u8>>) -> Result<oneshot::Receiver<PushAnswer>, Busy> {
+        self.hand_in(Body::Records(records))
+    }
+}
+
+impl PushHandle {
+    fn hand_in(&self, body: Body) -> Result<oneshot::Receiver<PushAnswer>, Busy> {
         if self.stop.is_asked() {
             return Err(Busy::Stopping);
         }

@@ -9,10 +9,9 @@ use super::ProcessError;
 use super::pipeline::{Pipeline, Reads};
 use crate::engine::Outcome;
 use crate::fold::SourcePosition;
-use crate::source::{FrameLimits, Framer, SourceError, Tail, discover};
+use crate::source::{FrameLimits, Framer, SourceError, Tail, discover, open_unpacked};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,10 +138,10 @@ impl Sample {
         }
         let mut latest = None;
         for file in self.waiting.iter().flatten() {
-            let mut input = File::open(file).map_err(|error| unreadable(file, error))?;
+            let mut input = open_unpacked(file).map_err(|error| unreadable(file, error))?;
             let mut framer = Framer::new(self.limits);
             let mut tail = Tail::More;
-            while let Some(bytes) = next_bytes(&mut framer, &mut input, &mut tail) {
+            while let Some(bytes) = next_bytes(&mut framer, &mut *input, &mut tail) {
                 pipeline.engine.read(&bytes, &mut |outcome| {
                     if let Outcome::Folded(identified) = outcome {
                         latest = latest.max(Some(identified.event.time.millis()));
@@ -173,11 +172,12 @@ impl Sample {
         let below = path.strip_prefix(&self.folder).unwrap_or(&path);
         let name: Arc<str> = format!("sample:{}", below.to_string_lossy()).into();
         let from = self.positions.get(&name).copied().unwrap_or(0);
-        let mut input = File::open(&path).map_err(|error| unreadable(&path, error))?;
-        std::io::Seek::seek(&mut input, std::io::SeekFrom::Start(from)).map_err(|error| unreadable(&path, error))?;
+        let mut input = open_unpacked(&path).map_err(|error| unreadable(&path, error))?;
+        std::io::copy(&mut input.by_ref().take(from), &mut std::io::sink())
+            .map_err(|error| unreadable(&path, error))?;
         self.playing = Some(Playing {
             name,
-            input: Box::new(input),
+            input,
             framer: Framer::resumed(self.limits, from, &[]),
             tail: Tail::More,
         });

@@ -158,22 +158,16 @@ impl Params {
             .find(|p| p.name == name)
             .map_or((0, usize::MAX), |p| match p.holds {
                 Holds::Number(least, most) => (least, most),
-                Holds::Query
-                | Holds::Time
-                | Holds::Duration
-                | Holds::OneOf(_)
-                | Holds::Cursor
-                | Holds::Text(_) => (0, usize::MAX),
+                Holds::Query | Holds::Time | Holds::Duration | Holds::OneOf(_) | Holds::Cursor | Holds::Text(_) => {
+                    (0, usize::MAX)
+                }
             });
         text.parse::<usize>()
             .ok()
             .filter(|n| (least..=most).contains(n))
             .ok_or_else(|| {
                 let shown: String = text.chars().take(64).collect();
-                Problem::parameter(
-                    name,
-                    format!("{shown:?} is not a whole number from {least} to {most}"),
-                )
+                Problem::parameter(name, format!("{shown:?} is not a whole number from {least} to {most}"))
             })
     }
 
@@ -276,7 +270,16 @@ mod tests {
 
     #[test]
     fn bounds_hold_and_are_said() {
-        for bad in ["limit=0", "limit=501", "limit=-1", "limit=1e3", "limit=1&limit=2", "from=x", "%ff=1", "limit=%ff"] {
+        for bad in [
+            "limit=0",
+            "limit=501",
+            "limit=-1",
+            "limit=1e3",
+            "limit=1&limit=2",
+            "from=x",
+            "%ff=1",
+            "limit=%ff",
+        ] {
             assert!(Params::read(Some(bad), KNOWN).is_err(), "{bad} was taken");
         }
         let params = Params::read(Some("from=-1h"), KNOWN).unwrap();

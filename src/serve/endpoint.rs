@@ -46,6 +46,8 @@ pub(crate) enum Answer {
     Json(&'static str),
     /// A page (`items`, `next`) of a schema.
     List(&'static str),
+    /// Nothing: 204.
+    Nothing,
     /// The OpenAPI document.
     OpenApi,
     /// Plain text.
@@ -56,6 +58,7 @@ pub(crate) enum Answer {
 pub(crate) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 impl Verb {
@@ -63,6 +66,7 @@ impl Verb {
         match self {
             Verb::Get => "get",
             Verb::Post => "post",
+            Verb::Delete => "delete",
         }
     }
 }

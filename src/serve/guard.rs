@@ -134,8 +134,7 @@ fn without_port(authority: &str) -> &str {
 
 fn is_loopback(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
@@ -216,7 +215,13 @@ mod tests {
 
     #[test]
     fn base64_is_read_with_and_without_padding() {
-        for (text, plain) in [("YTpi", "a:b"), ("dTpwYXNz", "u:pass"), ("dTpwYXM=", "u:pas"), ("dTpwYQ==", "u:pa"), ("dTpwYQ", "u:pa")] {
+        for (text, plain) in [
+            ("YTpi", "a:b"),
+            ("dTpwYXNz", "u:pass"),
+            ("dTpwYXM=", "u:pas"),
+            ("dTpwYQ==", "u:pa"),
+            ("dTpwYQ", "u:pa"),
+        ] {
             assert_eq!(base64(text).as_deref(), Some(plain.as_bytes()), "{text}");
         }
         assert_eq!(base64("a b"), None);
@@ -232,7 +237,11 @@ mod tests {
 
     #[test]
     fn ports_and_brackets_are_no_part_of_a_host() {
-        for (given, host) in [("localhost:8420", "localhost"), ("[::1]:8420", "::1"), ("127.0.0.1", "127.0.0.1")] {
+        for (given, host) in [
+            ("localhost:8420", "localhost"),
+            ("[::1]:8420", "::1"),
+            ("127.0.0.1", "127.0.0.1"),
+        ] {
             assert_eq!(without_port(given), host);
             assert!(is_loopback(without_port(given)), "{given}");
         }

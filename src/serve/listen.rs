@@ -25,9 +25,7 @@ pub enum ServeError {
         addr: SocketAddr,
     },
     /// Other machines would reach it and nobody would be asked who they are.
-    #[error(
-        "{addr} can be reached from other machines and no tokens are set; bind to 127.0.0.1, or set serve.tokens"
-    )]
+    #[error("{addr} can be reached from other machines and no tokens are set; bind to 127.0.0.1, or set serve.tokens")]
     Unguarded {
         /// Where.
         addr: SocketAddr,
@@ -105,20 +103,22 @@ pub async fn start(options: ServeOptions, parts: Parts) -> Result<Serving, Serve
             name: weak.name.clone(),
         });
     }
-    let listener = TcpListener::bind(addr).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortInUse { addr },
-        _ => ServeError::Bind { addr, error },
+    let listener = TcpListener::bind(addr).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse {
+            ServeError::PortInUse { addr }
+        } else {
+            ServeError::Bind { addr, error }
+        }
     })?;
-    let addr = listener.local_addr().map_err(|error| ServeError::Bind { addr, error })?;
+    let addr = listener
+        .local_addr()
+        .map_err(|error| ServeError::Bind { addr, error })?;
     let connections = Arc::new(Semaphore::new(options.connections.max(1)));
     let routes = routes::Routes::all();
     let shared = Shared::new(options, parts, routes.openapi());
     let app = routes.into_router(shared);
     let (stop, mut stopped) = watch::channel(false);
-    let listening = Patient {
-        listener,
-        connections,
-    };
+    let listening = Patient { listener, connections };
     let task = tokio::spawn(async move {
         axum::serve(listening, app)
             .with_graceful_shutdown(async move {

@@ -1,7 +1,7 @@
 //! Pages and HTTP API: everything a person or a script sees of the answers.
 //!
 //! Comes in: a [`store::Reader`](crate::store::Reader) and, where wanted, the hands that change things
-//! ([`Editor`], [`Ingest`], [`Explain`]). Goes out: HTTP on one address.
+//! ([`Editor`](crate::store::Editor), [`Ingest`], [`Explain`]). Goes out: HTTP on one address.
 //!
 //! ```text
 //! connection ─► patient stream ─► guard (Host, Origin, token) ─► api/  ─┐
@@ -17,6 +17,7 @@
 
 mod api;
 mod ask;
+pub mod client;
 mod endpoint;
 mod guard;
 mod listen;
@@ -32,6 +33,5 @@ pub mod time;
 pub use guard::{Role, Token};
 pub use listen::{ServeError, Serving, start};
 pub use parts::{
-    Change, EditError, Editor, Explain, Explanation, Finding, Ingest, IngestError, IssueNotes, Layer, Marker,
-    NewMarker, Note, Parts, RecordOutcome, RuleWords, ServeOptions,
+    Explain, Explanation, Finding, Ingest, IngestError, Layer, Parts, RecordOutcome, RuleWords, ServeOptions,
 };

@@ -60,7 +60,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     let mut parameters: Vec<Value> = path_names(endpoint.path)
         .map(|name| {
             json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" },
-                    "description": if name == "id" { "32 hexadecimal digits" } else { "The job key" } })
+                    "description": path_doc(endpoint.path, name) })
         })
         .collect();
     parameters.extend(endpoint.params.iter().map(parameter));
@@ -80,12 +80,24 @@ fn operation(endpoint: &Endpoint) -> Value {
 }
 
 fn success(endpoint: &Endpoint) -> &'static str {
-    if endpoint.id == "addMarker" { "201" } else { "200" }
+    match (endpoint.id, endpoint.answer) {
+        ("addMarker", _) => "201",
+        (_, Answer::Nothing) => "204",
+        (_, Answer::Json(_) | Answer::List(_) | Answer::OpenApi | Answer::Text) => "200",
+    }
 }
 
 fn path_names(path: &'static str) -> impl Iterator<Item = &'static str> {
     path.split('/')
         .filter_map(|part| part.strip_prefix('{').and_then(|p| p.strip_suffix('}')))
+}
+
+fn path_doc(path: &str, name: &str) -> &'static str {
+    match (path.contains("/markers/"), name) {
+        (true, _) => "Number of the marker",
+        (false, "id") => "32 hexadecimal digits",
+        (false, _) => "The job key",
+    }
 }
 
 fn parameter(param: &Param) -> Value {
@@ -101,12 +113,9 @@ fn parameter(param: &Param) -> Value {
     if let (false, Some(schema)) = (param.default.is_empty(), schema.as_object_mut()) {
         let default = match param.holds {
             Holds::Number(..) => param.default.parse::<u64>().map_or(Value::Null, Value::from),
-            Holds::Query
-            | Holds::Time
-            | Holds::Duration
-            | Holds::OneOf(_)
-            | Holds::Cursor
-            | Holds::Text(_) => Value::from(param.default),
+            Holds::Query | Holds::Time | Holds::Duration | Holds::OneOf(_) | Holds::Cursor | Holds::Text(_) => {
+                Value::from(param.default)
+            }
         };
         schema.insert("default".to_owned(), default);
     }
@@ -144,6 +153,7 @@ fn answer(endpoint: &Endpoint) -> Value {
                 }
             }),
         ),
+        Answer::Nothing => return json!({ "description": "It is done." }),
         Answer::OpenApi => ("application/json", json!({ "type": "object" })),
         Answer::Text => ("text/plain", json!({ "type": "string" })),
     };

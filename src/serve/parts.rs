@@ -4,7 +4,7 @@ use super::guard::Token;
 use crate::clock::Clock;
 use crate::event::IssueId;
 use crate::fold::Sample;
-use crate::store::{IssueState, ReadError, Reader};
+use crate::store::{Editor, Reader};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,128 +93,6 @@ impl std::fmt::Debug for Parts {
             .field("sample", &self.sample)
             .finish_non_exhaustive()
     }
-}
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum EditError {
-    /// No such issue.
-    #[error("{0} is not known")]
-    NotFound(String),
-    /// The store did not take it.
-    #[error("could not store the change: {0}")]
-    Store(String),
-}
-
-impl From<ReadError> for EditError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::NotFound(what) => EditError::NotFound(what),
-            other @ (ReadError::BadRequest(_) | ReadError::Store(_) | ReadError::TimedOut(_)) => {
-                EditError::Store(other.to_string())
-            }
-        }
-    }
-}
-
-/// What a person does to an issue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Said to be mended.
-    Resolve,
-    /// Not to be shown until this time (milliseconds since the epoch), or until somebody reopens it.
-    Mute {
-        /// When it comes back by itself.
-        until: Option<i64>,
-    },
-    /// Open again.
-    Reopen,
-    /// Whose it is; `None` takes the name away.
-    Assign {
-        /// Who.
-        to: Option<String>,
-    },
-    /// Something worth knowing.
-    Note {
-        /// The words.
-        text: String,
-    },
-}
-
-/// What people said of an issue.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct IssueNotes {
-    /// open, resolved or muted.
-    pub state: IssueState,
-    /// When the state was set, RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<String>,
-    /// When a mute ends, RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub muted_until: Option<String>,
-    /// Whose it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assignee: Option<String>,
-    /// Newest first, bounded.
-    pub notes: Vec<Note>,
-}
-
-/// Something a person wrote.
-#[derive(Debug, Clone, Serialize)]
-pub struct Note {
-    /// RFC 3339.
-    pub at: String,
-    /// The words.
-    pub text: String,
-}
-
-/// A deployment or another event worth a line on every chart.
-#[derive(Debug, Clone, Serialize)]
-pub struct Marker {
-    /// Number in the store.
-    pub id: i64,
-    /// When, RFC 3339.
-    pub at: String,
-    /// What happened.
-    pub title: String,
-    /// The job it belongs to; absent: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub job: Option<String>,
-}
-
-/// A marker to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewMarker {
-    /// When, milliseconds since the epoch.
-    pub at: i64,
-    /// What happened.
-    pub title: String,
-    /// The job it belongs to; absent: all.
-    pub job: Option<String>,
-}
-
-/// Changes what people may change. Calls block and return when the change is durable.
-pub trait Editor: Send + Sync {
-    /// Changes an issue and answers with what is now said of it.
-    ///
-    /// # Errors
-    /// The issue is not known, or the store did not take it.
-    fn change(&self, issue: IssueId, change: &Change, now: i64) -> Result<IssueNotes, EditError>;
-    /// What people said of an issue.
-    ///
-    /// # Errors
-    /// The issue is not known, or the store cannot be read.
-    fn notes(&self, issue: IssueId) -> Result<IssueNotes, EditError>;
-    /// Stores a marker.
-    ///
-    /// # Errors
-    /// The store did not take it.
-    fn mark(&self, marker: &NewMarker) -> Result<Marker, EditError>;
-    /// Markers from (inclusive) to (exclusive), oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    fn markers(&self, from: i64, to: i64, limit: usize) -> Result<Vec<Marker>, EditError>;
 }
 
 /// Why a push was not taken. Nothing of it was stored.

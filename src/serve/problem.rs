@@ -1,11 +1,11 @@
 //! Errors of the API: RFC 9457 problem details. The `type` is stable; scripts hold on to it.
 
-use crate::store::ReadError;
+use crate::store::{EditError, ReadError};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::parts::{EditError, IngestError};
+use super::parts::IngestError;
 
 /// What went wrong, as the kinds a script may tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +49,7 @@ impl Kind {
     /// (name in `type`, title, status).
     pub(crate) fn facts(self) -> (&'static str, &'static str, StatusCode) {
         match self {
-            Kind::BadParameter => (
-                "bad-parameter",
-                "a parameter cannot be used",
-                StatusCode::BAD_REQUEST,
-            ),
+            Kind::BadParameter => ("bad-parameter", "a parameter cannot be used", StatusCode::BAD_REQUEST),
             Kind::BadQuery => ("bad-query", "the search has a mistake", StatusCode::BAD_REQUEST),
             Kind::BadBody => ("bad-body", "the body cannot be used", StatusCode::BAD_REQUEST),
             Kind::NotFound => ("not-found", "not found", StatusCode::NOT_FOUND),
@@ -92,9 +88,27 @@ impl Kind {
     }
 }
 
-/// One problem, as serialized.
+/// One problem. Boxed: it travels in the error of nearly every function here.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Problem {
+#[serde(transparent)]
+pub(crate) struct Problem(Box<Facts>);
+
+impl std::ops::Deref for Problem {
+    type Target = Facts;
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
+/// A problem as serialized.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Facts {
     #[serde(rename = "type")]
     pub(crate) type_: String,
     pub(crate) title: &'static str,
@@ -121,7 +135,7 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (name, title, status) = kind.facts();
-        Self {
+        Self(Box::new(Facts {
             type_: format!("urn:seismolog:problem:{name}"),
             title,
             status: status.as_u16(),
@@ -132,7 +146,7 @@ impl Problem {
             suggestion: None,
             kind,
             retry_after: None,
-        }
+        }))
     }
 
     pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
@@ -155,12 +169,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            body,
-        )
-            .into_response();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()
@@ -196,7 +205,8 @@ impl From<EditError> for Problem {
         let detail = error.to_string();
         match error {
             EditError::NotFound(_) => Problem::new(Kind::NotFound, detail),
-            EditError::Store(_) => {
+            EditError::BadRequest(_) => Problem::new(Kind::BadParameter, detail),
+            EditError::Write(_) => {
                 tracing::error!(error = %detail, "a change was not stored");
                 Problem::new(Kind::Broken, detail)
             }

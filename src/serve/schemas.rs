@@ -47,7 +47,7 @@ fn named(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 fn state() -> Value {
-    one_of(vec!["open", "resolved", "muted"])
+    one_of(vec!["open", "resolved", "muted", "regressed"])
 }
 
 fn issue() -> Vec<Field> {
@@ -55,14 +55,34 @@ fn issue() -> Vec<Field> {
     let parts = Part::ALL.iter().map(|p| p.as_str()).collect();
     vec![
         ("id", hex(), ALWAYS, "Of this error: (job, fingerprint)."),
-        ("fingerprint", hex(), ALWAYS, "Stable identity over jobs, hosts and runs."),
-        ("group", hex(), ALWAYS, "Coarse identity: telling cause and owner frame."),
-        ("job", text(), ALWAYS, "Job key: its name, else its id, else its cluster, else `-`."),
+        (
+            "fingerprint",
+            hex(),
+            ALWAYS,
+            "Stable identity over jobs, hosts and runs.",
+        ),
+        (
+            "group",
+            hex(),
+            ALWAYS,
+            "Coarse identity: telling cause and owner frame.",
+        ),
+        (
+            "job",
+            text(),
+            ALWAYS,
+            "Job key: its name, else its id, else its cluster, else `-`.",
+        ),
         ("job_id", text(), MAYBE, "Last known id of the job."),
         ("team", text(), MAYBE, "Team or owner."),
         ("cluster", text(), MAYBE, "Cluster."),
         ("engine", text(), MAYBE, "Engine."),
-        ("error_type", text(), ALWAYS, "Type; `unclassified` when no rule matched."),
+        (
+            "error_type",
+            text(),
+            ALWAYS,
+            "Type; `unclassified` when no rule matched.",
+        ),
         ("category", text(), ALWAYS, "Category of the type."),
         ("severity", one_of(severities), ALWAYS, "How bad, as the rule says."),
         ("part", one_of(parts), ALWAYS, "Part it plays in a failure."),
@@ -76,7 +96,12 @@ fn issue() -> Vec<Field> {
         ("first_seen", time(), ALWAYS, "First event over all time."),
         ("last_seen", time(), ALWAYS, "Last event over all time."),
         ("state", state(), ALWAYS, "What people said."),
-        ("sparkline", list(count()), MAYBE, "Counts over the window, oldest first."),
+        (
+            "sparkline",
+            list(count()),
+            MAYBE,
+            "Counts over the window, oldest first.",
+        ),
     ]
 }
 
@@ -88,13 +113,23 @@ fn job() -> Vec<Field> {
         ("cluster", text(), MAYBE, "Cluster."),
         ("engine", text(), MAYBE, "Engine."),
         ("count", count(), ALWAYS, "Events in the window, noise left out."),
-        ("issues", count(), ALWAYS, "Distinct errors in the window, noise left out."),
+        (
+            "issues",
+            count(),
+            ALWAYS,
+            "Distinct errors in the window, noise left out.",
+        ),
         ("new_issues", count(), ALWAYS, "Errors first seen in the window."),
         ("restarts", count(), ALWAYS, "Restarts told by the logs."),
         ("health", health, ALWAYS, "0 (bad) to 100 (nothing to see)."),
         ("health_parts", list(text()), ALWAYS, "Why: one sentence per loss."),
         ("last_seen", time(), ALWAYS, "Last event."),
-        ("sparkline", list(count()), MAYBE, "Counts over the window, oldest first."),
+        (
+            "sparkline",
+            list(count()),
+            MAYBE,
+            "Counts over the window, oldest first.",
+        ),
     ]
 }
 
@@ -112,7 +147,12 @@ fn sample() -> Vec<Field> {
         ("dimensions", dimensions, ALWAYS, "Where it happened."),
         ("layout", text(), ALWAYS, "Which shape it was read as."),
         ("truncated", flag(), MAYBE, "Text was cut."),
-        ("stack_bytes", count(), MAYBE, "Length of the stack before it was cut here."),
+        (
+            "stack_bytes",
+            count(),
+            MAYBE,
+            "Length of the stack before it was cut here.",
+        ),
         ("redactions", count(), MAYBE, "How many secrets were redacted."),
     ]
 }
@@ -134,19 +174,49 @@ fn pair(first: Value, second: Value) -> Value {
 pub(crate) fn all() -> Value {
     let mut detail = issue();
     detail.extend([
-        ("exception_chain", list(text()), ALWAYS, "Classes of the cause chain, outermost first."),
-        ("minutes", list(pair(time(), count())), ALWAYS, "(minute, count), only minutes with events."),
+        (
+            "exception_chain",
+            list(text()),
+            ALWAYS,
+            "Classes of the cause chain, outermost first.",
+        ),
+        (
+            "minutes",
+            list(pair(time(), count())),
+            ALWAYS,
+            "(minute, count), only minutes with events.",
+        ),
         ("hosts", list(text()), ALWAYS, "Hosts it was seen on (bounded)."),
         ("roles", list(text()), ALWAYS, "Roles it was seen on (bounded)."),
         ("tasks", list(text()), ALWAYS, "Tasks it was seen on (bounded)."),
-        ("sample", json!({ "anyOf": [named("Sample"), { "type": "null" }] }), ALWAYS, "The latest sample."),
-        ("same_fingerprint", list(named("Issue")), ALWAYS, "The same fingerprint in other jobs."),
-        ("same_group", list(named("Issue")), ALWAYS, "Other fingerprints of the same group."),
-        ("people", named("IssueNotes"), MAYBE, "What people said of it."),
+        (
+            "sample",
+            json!({ "anyOf": [named("Sample"), { "type": "null" }] }),
+            ALWAYS,
+            "The latest sample.",
+        ),
+        (
+            "same_fingerprint",
+            list(named("Issue")),
+            ALWAYS,
+            "The same fingerprint in other jobs.",
+        ),
+        (
+            "same_group",
+            list(named("Issue")),
+            ALWAYS,
+            "Other fingerprints of the same group.",
+        ),
+        ("people", named("IssueNotes"), ALWAYS, "What people said of it."),
         ("words", named("RuleWords"), MAYBE, "What the rule says."),
     ]);
     let mut job_detail = job();
-    job_detail.push(("top_errors", list(named("Issue")), ALWAYS, "Errors with most events in the window."));
+    job_detail.push((
+        "top_errors",
+        list(named("Issue")),
+        ALWAYS,
+        "Errors with most events in the window.",
+    ));
     let reasons = Reason::ALL.iter().map(|r| r.as_str()).collect();
     let explained = one_of(vec!["rules", "stored"]);
     json!({
@@ -154,21 +224,21 @@ pub(crate) fn all() -> Value {
         "IssueDetail": object("An error in full.", detail),
         "Sample": object("One event in full.", sample()),
         "IssueNotes": object("What people said of an error.", vec![
-            ("state", state(), ALWAYS, "open, resolved or muted."),
-            ("since", time(), MAYBE, "When the state was set."),
-            ("muted_until", time(), MAYBE, "When a mute ends."),
-            ("assignee", text(), MAYBE, "Whose it is."),
-            ("notes", list(named("Note")), ALWAYS, "Newest first."),
-        ]),
-        "Note": object("Something a person wrote.", vec![
-            ("at", time(), ALWAYS, "When."),
-            ("text", text(), ALWAYS, "The words."),
+            ("state", state(), ALWAYS, "open, resolved, muted or regressed."),
+            ("since", time(), MAYBE, "When it came into that state."),
+            ("until", time(), MAYBE, "When a mute ends."),
+            ("events", count(), MAYBE, "A mute ends when so many events come …"),
+            ("minutes", count(), MAYBE, "… in so many minutes."),
+            ("assignee", text(), MAYBE, "Who looks after it."),
+            ("note", text(), MAYBE, "A note."),
         ]),
         "Change": object("What a person does to an error.", vec![
-            ("action", one_of(ACTIONS.to_vec()), ALWAYS, "What to do."),
-            ("until", text(), MAYBE, "Of mute: a time, or a duration from now; left out: until reopened."),
+            ("do", one_of(ACTIONS.to_vec()), ALWAYS, "What to do."),
+            ("until", text(), MAYBE, "Of mute: a time, or a duration from now. With nothing: until reopened."),
+            ("events", count(), MAYBE, "Of mute: until so many events come …"),
+            ("minutes", count(), MAYBE, "… in so many minutes."),
             ("to", text(), MAYBE, "Of assign: who; left out: nobody."),
-            ("text", text(), MAYBE, "Of note: the words."),
+            ("text", text(), MAYBE, "Of note: the words; left out: none."),
         ]),
         "RuleWords": object("What a rule says to a person.", vec![
             ("id", text(), ALWAYS, "Id of the rule."),
@@ -207,13 +277,19 @@ pub(crate) fn all() -> Value {
         "Marker": object("An event shown on every chart.", vec![
             ("id", count(), ALWAYS, "Number."),
             ("at", time(), ALWAYS, "When."),
-            ("title", text(), ALWAYS, "What happened."),
+            ("until", time(), MAYBE, "Its end, where it lasted."),
+            ("title", text(), ALWAYS, "What happened, in one line."),
+            ("text", text(), MAYBE, "More."),
             ("job", text(), MAYBE, "The job it belongs to; absent: all."),
+            ("kind", text(), ALWAYS, "deployment, maintenance, … as its sender calls it."),
         ]),
         "NewMarker": object("A marker to be added.", vec![
             ("at", text(), MAYBE, "When, as a time of this API; left out: now."),
-            ("title", text(), ALWAYS, "What happened."),
+            ("until", text(), MAYBE, "Its end, where it lasted."),
+            ("title", text(), ALWAYS, "What happened, in one line."),
+            ("text", text(), MAYBE, "More."),
             ("job", text(), MAYBE, "The job it belongs to; left out: all."),
+            ("kind", text(), MAYBE, "deployment (when left out), maintenance, …"),
         ]),
         "IngestAnswer": object("What became of a push.", vec![
             ("records", count(), ALWAYS, "Records in it."),

@@ -388,3 +388,6 @@ fn head_of_packed(file: &File, packing: Packing) -> io::Result<Vec<u8>> {
 }
 
 const _: () = assert!(HEAD <= HISTORY);
+
+#[cfg(test)]
+mod tests;

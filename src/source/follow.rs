@@ -115,8 +115,7 @@ impl Follower {
         }
     }
 
-    /// Reads on, at most `budget` records of each file, and hands each to `take` with the reader's name; `take` says
-    /// whether all outcomes were rejects, and may ask to stop.
+    /// Reads on, at most `budget` records of each file, and hands each to `take`. Says whether there was any.
     pub fn read(&mut self, now: i64, budget: usize, take: &mut dyn FnMut(&FollowedRecord<'_>) -> Verdict) -> bool {
         let mut any = false;
         for file in self.former.iter_mut().chain(self.files.values_mut()) {
@@ -125,8 +124,8 @@ impl Follower {
             }
             for _ in 0..budget {
                 match file.step(now, take) {
-                    Step::Read(Verdict::Stop) => return true,
-                    Step::Read(Verdict::Folded | Verdict::Rejected) => any = true,
+                    Step::Read(verdict) if verdict.full => return true,
+                    Step::Read(_) => any = true,
                     Step::Nothing => break,
                     Step::Broken(error) => {
                         if self.told.insert(error.to_string()) {
@@ -261,13 +260,11 @@ pub struct FollowedRecord<'a> {
 
 /// What became of a record handed to whoever reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// At least one event of it was folded.
-    Folded,
-    /// All of it was rejected.
-    Rejected,
-    /// Taken, and no more for now.
-    Stop,
+pub struct Verdict {
+    /// Whether all of it was rejected: if its line has no end yet, it is read again when it has.
+    pub rejected: bool,
+    /// Whether there is room for no more for now.
+    pub full: bool,
 }
 
 enum Step {
@@ -301,7 +298,7 @@ impl Followed {
                     source: &source,
                     record,
                 });
-                let unfinished = !record.terminated && verdict == Verdict::Rejected;
+                let unfinished = !record.terminated && verdict.rejected;
                 (verdict, unfinished.then_some((record.offset, record.next)))
             }
             Ok(Next::Nothing) => {
@@ -365,3 +362,6 @@ impl Followed {
         read.is_err() || now == head
     }
 }
+
+#[cfg(test)]
+mod tests;

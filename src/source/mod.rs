@@ -40,7 +40,7 @@ pub use file::{FileReader, Next};
 pub use follow::{FollowedRecord, Follower, Verdict};
 pub use frame::{FrameLimits, Framer, Record, Tail};
 pub use identity::KnownFiles;
-pub use open::Packing;
+pub use open::{Packing, open_unpacked};
 
 use std::io;
 use std::path::PathBuf;

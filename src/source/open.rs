@@ -45,6 +45,15 @@ pub(super) fn unpacked(file: File, packing: Packing) -> io::Result<Box<dyn Read 
     stream(file, packing)
 }
 
+/// Opens a file for its unpacked stream, from the beginning.
+///
+/// # Errors
+/// When it cannot be opened or its first bytes not be read.
+pub fn open_unpacked(path: &std::path::Path) -> io::Result<Box<dyn Read + Send>> {
+    let (input, _) = sniffed(Box::new(File::open(path)?))?;
+    Ok(input)
+}
+
 /// The unpacked stream of any input, told by its first bytes.
 pub(super) fn sniffed(mut input: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Send>, Packing)> {
     let mut head = Vec::with_capacity(4);

@@ -3,10 +3,10 @@
 use crate::event::IssueId;
 use crate::serve::ask::Params;
 use crate::serve::endpoint::{AFTER, Answer, Body, Endpoint, FROM, Holds, LIMIT, Param, Q, SPARKLINE, TO, Verb};
-use crate::serve::parts::{Explanation, Finding, IssueNotes, Parts, RuleWords};
+use crate::serve::parts::{Explanation, Finding, Parts, RuleWords};
 use crate::serve::problem::Problem;
 use crate::serve::question::Shared;
-use crate::store::{ErrorAsk, ErrorSort, ErrorsAsk, Issue, IssueDetail, Page, StoredSample};
+use crate::store::{ErrorAsk, ErrorSort, ErrorsAsk, Issue, IssueDetail, IssueNotes, Page, StoredSample};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use serde::Serialize;
@@ -80,10 +80,7 @@ pub(crate) fn issue_id(text: &str) -> Result<IssueId, Problem> {
         .map_err(|e| Problem::parameter("id", e.to_string()))
 }
 
-pub(crate) async fn list(
-    State(shared): State<Shared>,
-    RawQuery(raw): RawQuery,
-) -> Result<Json<Page<Issue>>, Problem> {
+pub(crate) async fn list(State(shared): State<Shared>, RawQuery(raw): RawQuery) -> Result<Json<Page<Issue>>, Problem> {
     let params = Params::read(raw.as_deref(), LIST.params)?;
     let now = shared.now();
     let window = params.window(now)?;
@@ -105,9 +102,8 @@ pub(crate) async fn list(
 pub(crate) struct ErrorAnswer {
     #[serde(flatten)]
     pub(crate) detail: IssueDetail,
-    /// What people said of it; absent on a server without an editor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) people: Option<IssueNotes>,
+    /// What people said of it.
+    pub(crate) people: IssueNotes,
     /// What the rule says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) words: Option<RuleWords>,
@@ -116,19 +112,12 @@ pub(crate) struct ErrorAnswer {
 /// Asks for one error in full. Blocks.
 pub(crate) fn fetch_error(parts: &Parts, ask: &ErrorAsk) -> Result<ErrorAnswer, Problem> {
     let detail = parts.reader.error(ask)?;
-    let people = match &parts.editor {
-        Some(editor) => Some(editor.notes(ask.id)?),
-        None => None,
-    };
+    let people = parts.reader.notes(ask.id)?;
     let words = match (&parts.explain, detail.issue.rule.as_deref()) {
         (Some(explain), Some(rule)) => explain.words(rule),
         (Some(_) | None, _) => None,
     };
-    Ok(ErrorAnswer {
-        detail,
-        people,
-        words,
-    })
+    Ok(ErrorAnswer { detail, people, words })
 }
 
 /// How many of its kin an answer holds.
@@ -244,7 +233,11 @@ fn stored_findings(detail: &IssueDetail) -> Explanation {
             issue.top_frame.as_deref().unwrap_or(none),
             "topmost frame of the best layer of code present",
         ),
-        finding("template", &issue.template, "the message with its variable parts masked"),
+        finding(
+            "template",
+            &issue.template,
+            "the message with its variable parts masked",
+        ),
         finding(
             "rule",
             issue.rule.as_deref().unwrap_or("(no rule spoke)"),

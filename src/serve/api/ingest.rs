@@ -108,7 +108,10 @@ impl Form {
         let kind = kind.to_ascii_lowercase();
         let json = match kind.as_str() {
             "application/json" => true,
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/json-lines"
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/json-lines"
             | "application/octet-stream" => false,
             _ => {
                 return Err(Problem::new(
@@ -195,7 +198,11 @@ mod tests {
     #[test]
     fn lines_arrays_and_one_object_give_their_records() {
         for (body, json, want) in [
-            (&b"{\"a\":1}\n\r\n {\"b\":2}\r\n"[..], false, vec![&b"{\"a\":1}"[..], b"{\"b\":2}"]),
+            (
+                &b"{\"a\":1}\n\r\n {\"b\":2}\r\n"[..],
+                false,
+                vec![&b"{\"a\":1}"[..], b"{\"b\":2}"],
+            ),
             (b" [ {\"a\":1}, 2 ]", false, vec![&b"{\"a\":1}"[..], b"2"]),
             (b"{\n\"a\": 1\n}", true, vec![&b"{\n\"a\": 1\n}"[..]]),
             (b"{\"a\":1}\n{\"b\"", true, vec![&b"{\"a\":1}"[..], b"{\"b\""]),

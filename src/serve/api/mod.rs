@@ -16,7 +16,7 @@ pub(crate) use state::{ACTIONS, ChangeBody, apply, change_from};
 pub(crate) use trends::{MOST_BUCKETS, step_minutes};
 
 use super::routes::Routes;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 pub(crate) fn add(routes: &mut Routes) {
     routes.call(&errors::LIST, get(errors::list));
@@ -29,6 +29,7 @@ pub(crate) fn add(routes: &mut Routes) {
     routes.call(&jobs::ONE, get(jobs::one));
     routes.call(&markers::LIST, get(markers::list));
     routes.call(&markers::ADD, post(markers::add));
+    routes.call(&markers::REMOVE, delete(markers::remove));
     routes.call(&ingest::PUSH, post(ingest::push));
     routes.call(&rejects::LIST, get(rejects::list));
     routes.call(&whole::TOTALS, get(whole::totals));

@@ -52,7 +52,9 @@ pub(crate) async fn list(
     let limit = params.number("limit")?;
     let after = params.after();
     let most = params.number("bytes")?;
-    let page = shared.ask(move |reader| reader.rejects(limit, after.as_deref())).await?;
+    let page = shared
+        .ask(move |reader| reader.rejects(limit, after.as_deref()))
+        .await?;
     let items = page.items.into_iter().map(|mut reject| {
         cut(&mut reject.bytes, most);
         let shown = u64::try_from(reject.bytes.len()).unwrap_or(u64::MAX);

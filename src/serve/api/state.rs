@@ -4,10 +4,10 @@ use super::errors::issue_id;
 use crate::event::IssueId;
 use crate::serve::ask::{Params, nearest};
 use crate::serve::endpoint::{Answer, Body, Endpoint, Verb};
-use crate::serve::parts::{Change, IssueNotes};
 use crate::serve::problem::{Kind, Problem};
 use crate::serve::question::Shared;
 use crate::serve::time;
+use crate::store::{IssueNotes, StateChange};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -27,7 +27,7 @@ pub(crate) static CHANGE: Endpoint = Endpoint {
 /// What can be done.
 pub(crate) const ACTIONS: &[&str] = &["resolve", "mute", "reopen", "assign", "note"];
 /// Longest note, in characters.
-const LONGEST_NOTE: usize = 4000;
+const LONGEST_NOTE: usize = 10_000;
 /// Longest name of an assignee, in characters.
 const LONGEST_NAME: usize = 200;
 
@@ -35,70 +35,74 @@ const LONGEST_NAME: usize = 200;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeBody {
+    #[serde(rename = "do")]
     pub(crate) action: String,
     /// Of a mute: a time, or a duration from now.
     pub(crate) until: Option<String>,
+    /// Of a mute: until it has so many events …
+    pub(crate) events: Option<u64>,
+    /// … in so many minutes.
+    pub(crate) minutes: Option<u32>,
     /// Of an assignment: who; absent or empty takes the name away.
     pub(crate) to: Option<String>,
-    /// Of a note.
+    /// Of a note; absent or empty takes it away.
     pub(crate) text: Option<String>,
 }
 
 /// What a body means.
-pub(crate) fn change_from(body: &ChangeBody, now: i64) -> Result<Change, Problem> {
-    let extra = |name: &str, given: &Option<String>| match given {
-        Some(text) if !text.is_empty() => Err(Problem::parameter(
-            name,
-            format!("{name} does not go with the action {:?}", short(&body.action)),
-        )),
-        Some(_) | None => Ok(()),
-    };
-    if body.action != "mute" {
-        extra("until", &body.until)?;
+pub(crate) fn change_from(body: &ChangeBody, now: i64) -> Result<StateChange, Problem> {
+    let action = body.action.as_str();
+    if !ACTIONS.contains(&action) {
+        let detail = format!("{:?} is not one of {}", short(action), ACTIONS.join(", "));
+        return Err(Problem::parameter("do", detail).suggesting(nearest(action, ACTIONS)));
     }
-    if body.action != "assign" {
-        extra("to", &body.to)?;
+    for (name, given, belongs) in [
+        ("until", body.until.is_some(), "mute"),
+        ("events", body.events.is_some(), "mute"),
+        ("minutes", body.minutes.is_some(), "mute"),
+        ("to", body.to.is_some(), "assign"),
+        ("text", body.text.is_some(), "note"),
+    ] {
+        if given && action != belongs {
+            let detail = format!("{name} goes with {belongs:?}, not with {action:?}");
+            return Err(Problem::parameter(name, detail));
+        }
     }
-    if body.action != "note" {
-        extra("text", &body.text)?;
-    }
-    match body.action.as_str() {
-        "resolve" => Ok(Change::Resolve),
-        "reopen" => Ok(Change::Reopen),
-        "mute" => Ok(Change::Mute {
-            until: mute_end(body.until.as_deref().unwrap_or(""), now)?,
+    match action {
+        "resolve" => Ok(StateChange::Resolve),
+        "mute" => mute(body, now),
+        "assign" => Ok(StateChange::Assign {
+            to: bounded("to", body.to.as_deref(), LONGEST_NAME)?,
         }),
-        "assign" => {
-            let to = body.to.as_deref().map(str::trim).filter(|t| !t.is_empty());
-            if to.is_some_and(|t| t.chars().count() > LONGEST_NAME) {
-                return Err(Problem::parameter(
-                    "to",
-                    format!("the name is longer than {LONGEST_NAME} characters"),
-                ));
-            }
-            Ok(Change::Assign {
-                to: to.map(str::to_owned),
-            })
-        }
-        "note" => {
-            let text = body.text.as_deref().unwrap_or("").trim();
-            if text.is_empty() {
-                return Err(Problem::parameter("text", "the note is empty"));
-            }
-            if text.chars().count() > LONGEST_NOTE {
-                return Err(Problem::parameter(
-                    "text",
-                    format!("the note is longer than {LONGEST_NOTE} characters"),
-                ));
-            }
-            Ok(Change::Note { text: text.to_owned() })
-        }
-        other => Err(Problem::parameter(
-            "action",
-            format!("{:?} is not one of {}", short(other), ACTIONS.join(", ")),
-        )
-        .suggesting(nearest(other, ACTIONS))),
+        "note" => Ok(StateChange::Note {
+            text: bounded("text", body.text.as_deref(), LONGEST_NOTE)?,
+        }),
+        _ => Ok(StateChange::Reopen),
     }
+}
+
+fn mute(body: &ChangeBody, now: i64) -> Result<StateChange, Problem> {
+    if body.events.is_some() != body.minutes.is_some() {
+        let missing = if body.events.is_some() { "minutes" } else { "events" };
+        return Err(Problem::parameter(
+            missing,
+            "events and minutes go together: mute until so many events come in so many minutes",
+        ));
+    }
+    Ok(StateChange::Mute {
+        until: mute_end(body.until.as_deref().unwrap_or(""), now)?,
+        events: body.events,
+        minutes: body.minutes,
+    })
+}
+
+/// A text without blanks around it, absent when empty.
+fn bounded(name: &str, text: Option<&str>, most: usize) -> Result<Option<String>, Problem> {
+    let text = text.map(str::trim).filter(|t| !t.is_empty());
+    if text.is_some_and(|t| t.chars().count() > most) {
+        return Err(Problem::parameter(name, format!("it is longer than {most} characters")));
+    }
+    Ok(text.map(str::to_owned))
 }
 
 fn mute_end(text: &str, now: i64) -> Result<Option<i64>, Problem> {
@@ -124,11 +128,11 @@ fn short(text: &str) -> String {
 }
 
 /// Makes a change, off the async threads.
-pub(crate) async fn apply(shared: &Shared, id: IssueId, change: Change) -> Result<IssueNotes, Problem> {
+pub(crate) async fn apply(shared: &Shared, id: IssueId, change: StateChange) -> Result<IssueNotes, Problem> {
     let now = shared.now();
     shared
         .off_thread(move |parts| match &parts.editor {
-            Some(editor) => Ok(editor.change(id, &change, now)?),
+            Some(editor) => Ok(editor.set_state(id, &change, now)?),
             None => Err(Problem::new(
                 Kind::ReadOnly,
                 "this server only reads; states cannot be changed",
@@ -184,13 +188,15 @@ mod tests {
 
     #[test]
     fn a_mute_ends_at_a_time_or_after_a_duration_but_never_in_the_past() {
+        let until = |until| StateChange::Mute {
+            until,
+            events: None,
+            minutes: None,
+        };
         let mut mute = body("mute");
-        assert_eq!(change_from(&mute, 1000).unwrap(), Change::Mute { until: None });
+        assert_eq!(change_from(&mute, 1000).unwrap(), until(None));
         mute.until = Some("1h".to_owned());
-        assert_eq!(
-            change_from(&mute, 1000).unwrap(),
-            Change::Mute { until: Some(3_601_000) }
-        );
+        assert_eq!(change_from(&mute, 1000).unwrap(), until(Some(3_601_000)));
         mute.until = Some("-1h".to_owned());
         assert!(change_from(&mute, 10_000_000).is_err());
     }
@@ -206,6 +212,8 @@ mod tests {
         let mut resolve = body("resolve");
         resolve.until = Some("1h".to_owned());
         assert!(change_from(&resolve, 0).is_err());
-        assert!(change_from(&body("note"), 0).is_err());
+        let mut half = body("mute");
+        half.events = Some(5);
+        assert!(change_from(&half, 0).is_err());
     }
 }

@@ -82,7 +82,7 @@
     function options() {
       const axis = { stroke: style("--faint"), grid: { stroke: style("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
       return {
-        width: plot.clientWidth, height: 170, legend: { show: false }, padding: [8, 0, 0, 0],
+        width: plot.clientWidth, height: 170, legend: { show: false }, padding: [8, 18, 0, 0],
         cursor: { y: false, points: { show: false }, drag: { x: Boolean(chart.zoom), y: false, setScale: false } },
         scales: { x: { time: true, range: () => [chart.times[0], chart.times[chart.times.length - 1] + chart.step] }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.05, 1)] } },
         axes: [{ ...axis, grid: { show: false }, size: 26, values: [

@@ -44,9 +44,8 @@ pub(crate) fn add(routes: &mut Routes) {
 pub(crate) fn href(name: &str) -> String {
     static HASHES: std::sync::OnceLock<Vec<(&str, u64)>> = std::sync::OnceLock::new();
     let hashes = HASHES.get_or_init(|| {
-        let hash = |(name, _, content): &(&'static str, &str, &str)| {
-            (*name, xxhash_rust::xxh3::xxh3_64(content.as_bytes()))
-        };
+        let hash =
+            |(name, _, content): &(&'static str, &str, &str)| (*name, xxhash_rust::xxh3::xxh3_64(content.as_bytes()));
         ASSETS.iter().map(hash).collect()
     });
     let hash = hashes.iter().find(|(n, _)| *n == name).map_or(0, |(_, h)| *h);

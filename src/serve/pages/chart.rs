@@ -2,9 +2,8 @@
 
 use super::link;
 use super::words;
-use crate::serve::parts::Marker;
 use crate::serve::time;
-use crate::store::Trends;
+use crate::store::{Marker, Trends};
 use maud::{Markup, html};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -85,7 +84,11 @@ pub(crate) fn colour(n: usize) -> String {
 
 impl Columns {
     /// The chart of a trend: one layer per series, then `other`.
-    pub(crate) fn of(trends: &Trends, class: impl Fn(usize, &str) -> String, href: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn of(
+        trends: &Trends,
+        class: impl Fn(usize, &str) -> String,
+        href: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let mut layers: Vec<Layer> = trends
             .series
             .iter()
@@ -119,7 +122,10 @@ impl Columns {
     }
 
     fn tallest(&self) -> u64 {
-        (0..self.times.len()).map(|i| self.height(i, self.layers.len())).max().unwrap_or(0)
+        (0..self.times.len())
+            .map(|i| self.height(i, self.layers.len()))
+            .max()
+            .unwrap_or(0)
     }
 
     /// Sum of the first `layers` layers in bucket `i`.
@@ -134,7 +140,12 @@ impl Columns {
     fn path(&self, layer: usize, tallest: u64) -> String {
         let mut path = String::new();
         for i in 0..self.times.len() {
-            let count = self.layers.get(layer).and_then(|l| l.counts.get(i)).copied().unwrap_or(0);
+            let count = self
+                .layers
+                .get(layer)
+                .and_then(|l| l.counts.get(i))
+                .copied()
+                .unwrap_or(0);
             if count == 0 {
                 continue;
             }

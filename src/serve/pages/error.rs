@@ -12,10 +12,10 @@ use crate::serve::api::{
 };
 use crate::serve::ask::{Params, Window};
 use crate::serve::endpoint::{AFTER, FROM, Param, TO};
-use crate::serve::parts::{Explanation, IssueNotes, Marker, Parts};
+use crate::serve::parts::{Explanation, Parts};
 use crate::serve::problem::{Kind, Problem};
 use crate::serve::time;
-use crate::store::{ErrorAsk, IssueDetail, IssueState, Page, StoredSample};
+use crate::store::{ErrorAsk, IssueDetail, IssueNotes, IssueState, Marker, Page, StoredSample};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -98,12 +98,8 @@ fn find(parts: &Parts, id: IssueId, window: Window, chosen: bool, after: Option<
         };
         answer = fetch_error(parts, &ask(window))?;
     }
-    let markers = match &parts.editor {
-        Some(editor) => editor.markers(window.from, window.to, 200)?,
-        None => Vec::new(),
-    };
-    let job = &answer.detail.issue.job;
-    let markers = markers.into_iter().filter(|m| m.job.as_ref().is_none_or(|j| j == job)).collect();
+    let job = answer.detail.issue.job.as_str();
+    let markers = parts.reader.markers(window.from, window.to, Some(job))?;
     let explained = explanation_of(parts, &answer.detail);
     Ok(Found {
         samples: parts.reader.samples(id, SAMPLES, after)?,
@@ -285,7 +281,14 @@ fn place(sample: &Sample) -> &str {
 fn kin(found: &Found, now: i64) -> Markup {
     let detail = &found.answer.detail;
     let issue = &detail.issue;
-    let group = link::href("/", &[("q", &link::term("group", &issue.group.to_string())), ("from", "-7d"), ("noise", "show")]);
+    let group = link::href(
+        "/",
+        &[
+            ("q", &link::term("group", &issue.group.to_string())),
+            ("from", "-7d"),
+            ("noise", "show"),
+        ],
+    );
     html! {
         @if !detail.same_fingerprint.is_empty() {
             section {
@@ -336,7 +339,7 @@ fn side(found: &Found, now: i64) -> Markup {
         ("top_frame", issue.top_frame.as_deref()),
     ];
     html! {
-        @if let Some(people) = &found.answer.people { (people_view(issue.id, people, found.editable, now)) }
+        (people_view(issue.id, &found.answer.people, found.editable, now))
         section {
             h2 { "Where" }
             dl.tags {
@@ -378,7 +381,7 @@ fn search_for(key: &str, value: &str) -> String {
 
 fn people_view(id: IssueId, people: &IssueNotes, editable: bool, now: i64) -> Markup {
     let action = format!("/errors/{id}/state");
-    let button = |name: &str, said: &str| html! { button type="submit" name="action" value=(name) { (said) } };
+    let button = |name: &str, said: &str| html! { button type="submit" name="do" value=(name) { (said) } };
     html! {
         section.people {
             h2 { "State" }
@@ -387,21 +390,27 @@ fn people_view(id: IssueId, people: &IssueNotes, editable: bool, now: i64) -> Ma
                     IssueState::Open => "Open",
                     IssueState::Resolved => "Resolved",
                     IssueState::Muted => "Muted",
+                    IssueState::Regressed => "Came back after it was resolved",
                 }
                 @if let Some(since) = &people.since { " " span.hint { "since " (words::ago(since, now)) } }
-                @if let Some(until) = &people.muted_until { " until " (words::at(until)) }
+                @if let Some(until) = &people.until { " until " (words::at(until)) }
+                @if let (Some(events), Some(minutes)) = (people.events, people.minutes) {
+                    " until " (words::plural(events, "event")) " come in " (words::plural(u64::from(minutes), "minute"))
+                }
                 @if let Some(who) = &people.assignee { " · " (who) }
             }
             @if editable {
                 form method="post" action=(action) {
-                    @if people.state == IssueState::Open { (button("resolve", "Resolve")) } @else { (button("reopen", "Reopen")) }
+                    @if matches!(people.state, IssueState::Open | IssueState::Regressed) { (button("resolve", "Resolve")) }
+                    @else { (button("reopen", "Reopen")) }
                 }
                 @if people.state != IssueState::Muted {
                     form method="post" action=(action) {
                         label.sr for="until" { "Mute until" }
                         select #until name="until" {
                             option value="1h" { "for 1 hour" } option value="1d" { "for 1 day" }
-                            option value="1w" { "for 1 week" } option value="" { "until reopened" }
+                            option value="1w" { "for 1 week" } option value="5/60" { "until 5 an hour" }
+                            option value="100/60" { "until 100 an hour" } option value="" { "until reopened" }
                         }
                         (button("mute", "Mute"))
                     }
@@ -413,20 +422,26 @@ fn people_view(id: IssueId, people: &IssueNotes, editable: bool, now: i64) -> Ma
                 }
                 form.note method="post" action=(action) {
                     label.sr for="text" { "Note" }
-                    textarea #text name="text" rows="2" maxlength="4000" placeholder="a note for the next person" {}
-                    (button("note", "Add note"))
+                    textarea #text name="text" rows="2" maxlength="10000" placeholder="a note for the next person" { (people.note.as_deref().unwrap_or("")) }
+                    (button("note", "Keep note"))
                 }
             }
-            @for note in &people.notes { blockquote { (note.text) footer { (words::ago(&note.at, now)) } } }
+            @if let (false, Some(note)) = (editable, &people.note) { blockquote { (note) } }
         }
     }
 }
 
 /// A form of the page: changes, then shows the page again.
 pub(super) async fn change(State(shared): At, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Shown {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     if !kind.starts_with("application/x-www-form-urlencoded") {
-        return Err(Oops(Problem::new(Kind::Unsupported, "this address takes the forms of the page; scripts use the API")));
+        return Err(Oops(Problem::new(
+            Kind::Unsupported,
+            "this address takes the forms of the page; scripts use the API",
+        )));
     }
     let id = issue_id(&id)?;
     let text = std::str::from_utf8(&body).map_err(|_| Problem::new(Kind::BadBody, "the form is not UTF-8"))?;
@@ -446,8 +461,12 @@ fn form(text: &str) -> Result<ChangeBody, Problem> {
             .map_err(|_| Problem::new(Kind::BadBody, "the form is not UTF-8"))?
             .into_owned();
         match name {
-            "action" => body.action = value,
-            "until" => body.until = Some(value),
+            "do" => body.action = value,
+            "until" => match value.split_once('/') {
+                // The choices of the page: events and minutes.
+                Some((events, minutes)) => (body.events, body.minutes) = (events.parse().ok(), minutes.parse().ok()),
+                None => body.until = Some(value),
+            },
             "to" => body.to = Some(value),
             "text" => body.text = Some(value),
             _ => {}

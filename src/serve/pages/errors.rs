@@ -142,7 +142,10 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
     // Filling in `-part:noise` can only fail where the search is as long as it may be.
     let query = parse_query(&asked.search()).map_err(|_| {
         let most = LONGEST_QUERY - 20;
-        Oops(Problem::new(Kind::BadQuery, format!("the search is longer than {most} bytes")))
+        Oops(Problem::new(
+            Kind::BadQuery,
+            format!("the search is longer than {most} bytes"),
+        ))
     })?;
     let typed = parse_query(&asked.q)?;
     let Window { from, to } = asked.window;
@@ -196,7 +199,13 @@ pub(super) fn search_box(q: &str, mistake: Option<&Problem>, keep: &[(&str, &str
     search_box_at("/", "Errors", q, mistake, keep)
 }
 
-pub(super) fn search_box_at(path: &str, title: &str, q: &str, mistake: Option<&Problem>, keep: &[(&str, &str)]) -> Markup {
+pub(super) fn search_box_at(
+    path: &str,
+    title: &str,
+    q: &str,
+    mistake: Option<&Problem>,
+    keep: &[(&str, &str)],
+) -> Markup {
     html! {
         form.search action=(path) method="get" role="search" {
             h1.sr { (title) }
@@ -286,10 +295,7 @@ fn toggled_word(query: &str, word: &str) -> String {
 }
 
 fn category_menu(asked: &Asked, categories: &Trends) -> Markup {
-    let chosen = asked
-        .q
-        .split_whitespace()
-        .find_map(|w| w.strip_prefix("category:"));
+    let chosen = asked.q.split_whitespace().find_map(|w| w.strip_prefix("category:"));
     html! {
         details.menu {
             summary.chip aria-current=[chosen.map(|_| "true")] { (chosen.unwrap_or("category")) }
@@ -336,7 +342,10 @@ fn summary(asked: &Asked, found: &Found) -> Markup {
 /// Stacked by severity, the worst lowest.
 pub(super) fn severity_chart(trend: &Trends) -> Columns {
     let mut chart = Columns::of(trend, |_, value| format!("sev-fill-{value}"), |_| None);
-    let rank = |name: &str| name.parse::<Severity>().map_or(0, |s| 1 + Severity::ALL.iter().position(|k| *k == s).unwrap_or(0));
+    let rank = |name: &str| {
+        name.parse::<Severity>()
+            .map_or(0, |s| 1 + Severity::ALL.iter().position(|k| *k == s).unwrap_or(0))
+    };
     chart.layers.sort_by_key(|layer| std::cmp::Reverse(rank(&layer.name)));
     chart
 }
@@ -350,6 +359,8 @@ pub(super) enum Columned {
 
 /// Errors as a table.
 pub(super) fn table(issues: &[Issue], window: Window, now: i64, columned: Columned) -> Markup {
+    // Where all are new, none stands out (the first day of a store).
+    let some_old = issues.iter().any(|issue| !is_new(issue, window));
     html! {
         table.errors {
             thead { tr {
@@ -360,7 +371,7 @@ pub(super) fn table(issues: &[Issue], window: Window, now: i64, columned: Column
                 th.time-col scope="col" { "First seen" }
             } }
             tbody {
-                @for issue in issues { (row(issue, window, now, columned)) }
+                @for issue in issues { (row(issue, some_old && is_new(issue, window), now, columned)) }
             }
         }
     }
@@ -389,7 +400,7 @@ pub(super) fn title(issue: &Issue) -> &str {
     }
 }
 
-fn row(issue: &Issue, window: Window, now: i64, columned: Columned) -> Markup {
+fn row(issue: &Issue, new: bool, now: i64, columned: Columned) -> Markup {
     let shown: String = title(issue).chars().take(400).collect();
     html! {
         tr.{ "part-" (issue.part.as_str()) } {
@@ -397,9 +408,9 @@ fn row(issue: &Issue, window: Window, now: i64, columned: Columned) -> Markup {
                 (words::severity(issue.severity))
                 div {
                     a.title href=(href(issue)) { (shown) }
-                    @if is_new(issue, window) { " " span.badge.new { "new" } }
-                    (state_badge(issue.state))
                     p.facts {
+                        @if new { span.badge.new { "new" } }
+                        (state_badge(issue.state))
                         @if let Some(class) = &issue.exception {
                             code title=(class) { (words::simple_class(class)) }
                         }
@@ -421,11 +432,16 @@ pub(super) fn state_badge(state: IssueState) -> Markup {
         IssueState::Open => html! {},
         IssueState::Resolved => html! { " " span.badge.resolved { "resolved" } },
         IssueState::Muted => html! { " " span.badge.muted { "muted" } },
+        IssueState::Regressed => html! { " " span.badge.cause { "came back" } },
     }
 }
 
 fn pager(asked: &Asked, page: &Page<Issue>) -> Markup {
-    let sorts = [("last_seen", "last seen"), ("count", "most events"), ("first_seen", "newest")];
+    let sorts = [
+        ("last_seen", "last seen"),
+        ("count", "most events"),
+        ("first_seen", "newest"),
+    ];
     html! {
         nav.pager aria-label="Rows" {
             span.sorts {

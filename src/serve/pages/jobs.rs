@@ -7,7 +7,6 @@ use super::{At, Shown, link, shown, words};
 use crate::serve::api::step_minutes;
 use crate::serve::ask::{Params, parse_query};
 use crate::serve::endpoint::{AFTER, FROM, Holds, Param, TO};
-use crate::serve::problem::Problem;
 use crate::store::{Job, JobDetail, JobsAsk, Trends, TrendsAsk};
 use axum::extract::{Path, RawQuery, State};
 use maud::{Markup, html};
@@ -139,28 +138,26 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
         top: 5,
         now,
     };
-    let asked = key.clone();
-    let (detail, trend) = tokio::join!(
+    let (asked, marked) = (key.clone(), key.clone());
+    let (detail, trend, markers) = tokio::join!(
         shared.ask(move |reader| reader.job(&asked, window.from, window.to)),
         shared.ask(move |reader| reader.trends(&trend)),
+        shared.ask(move |reader| reader.markers(window.from, window.to, Some(&marked))),
     );
-    let (detail, trend): (JobDetail, Trends) = (detail?, trend.map_err(Problem::from)?);
+    let (detail, trend): (JobDetail, Trends) = (detail?, trend?);
     let path = link::job(&key);
     let job = &detail.job;
-    let markers = shared.off_thread({
-        let key = key.clone();
-        move |parts| match &parts.editor {
-            Some(editor) => {
-                let all = editor.markers(window.from, window.to, 200)?;
-                Ok(all.into_iter().filter(|m| m.job.as_ref().is_none_or(|j| *j == key)).collect())
-            }
-            None => Ok(Vec::new()),
-        }
-    });
     let mut chart = errors::severity_chart(&trend);
-    chart.markers = chart::lines_of(&markers.await?);
+    chart.markers = chart::lines_of(&markers?);
     chart.zoom = chart::zoom(&path, &[]);
-    let search = link::href("/", &[("q", &term), ("from", params.text("from").unwrap_or("")), ("to", params.text("to").unwrap_or(""))]);
+    let search = link::href(
+        "/",
+        &[
+            ("q", &term),
+            ("from", params.text("from").unwrap_or("")),
+            ("to", params.text("to").unwrap_or("")),
+        ],
+    );
     let body = html! {
         header.issue {
             p.crumbs { a href="/jobs" { "Jobs" } }

@@ -3,7 +3,12 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What may stand as it is in a part of a path or in a value.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b':');
 
 /// A part of a path or a value, encoded.
 pub(crate) fn encoded(text: &str) -> String {
@@ -77,7 +82,10 @@ mod tests {
 
     #[test]
     fn values_cannot_leave_their_place_in_an_address() {
-        assert_eq!(href("/", &[("q", "a&b=c#d \"é"), ("from", "")]), "/?q=a%26b%3Dc%23d%20%22%C3%A9");
+        assert_eq!(
+            href("/", &[("q", "a&b=c#d \"é"), ("from", "")]),
+            "/?q=a%26b%3Dc%23d%20%22%C3%A9"
+        );
         assert_eq!(job("../x/y"), "/jobs/..%2Fx%2Fy");
         assert_eq!(job(".."), "/jobs/%2E%2E");
     }

@@ -27,7 +27,11 @@ pub(crate) struct Block {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// A frame: text without `at`, and the class or file that tells whose it is.
-    Frame { text: String, class: String, method: String },
+    Frame {
+        text: String,
+        class: String,
+        method: String,
+    },
     /// `... 12 more` and the like.
     Rest(String),
 }
@@ -36,7 +40,11 @@ pub(crate) enum Line {
 pub(crate) fn blocks(stack: &str) -> Vec<Block> {
     let lines: Vec<&str> = stack.lines().take(MOST_LINES).collect();
     let python = lines.iter().any(|l| l.starts_with("Traceback (most recent call last)"));
-    if python { python_blocks(&lines) } else { java_blocks(&lines) }
+    if python {
+        python_blocks(&lines)
+    } else {
+        java_blocks(&lines)
+    }
 }
 
 const RELATIONS: &[&str] = &["Caused by: ", "Suppressed: ", "Wrapped by: "];
@@ -158,7 +166,10 @@ fn head(text: &str) -> (String, String) {
     let (class, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     let like_a_class = !class.is_empty() && !class.contains(char::is_whitespace);
     if like_a_class {
-        let message = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(':')).unwrap_or(rest);
+        let message = rest
+            .strip_prefix(": ")
+            .or_else(|| rest.strip_prefix(':'))
+            .unwrap_or(rest);
         (class.to_owned(), message.to_owned())
     } else {
         (String::new(), text.to_owned())

@@ -86,7 +86,10 @@ pub(super) async fn trends(State(shared): At, RawQuery(raw): RawQuery) -> Shown 
         top,
         now,
     };
-    let found = shared.ask(move |reader| reader.trends(&ask)).await.map_err(Oops::from)?;
+    let found = shared
+        .ask(move |reader| reader.trends(&ask))
+        .await
+        .map_err(Oops::from)?;
     let leads = |value: &str| leads_to(by, value, &q, &params);
     let mut chart = if by == "severity" {
         severity_chart(&found)
@@ -117,7 +120,11 @@ pub(super) async fn trends(State(shared): At, RawQuery(raw): RawQuery) -> Shown 
 
 /// Where a value leads: the errors that have it.
 fn leads_to(by: &str, value: &str, q: &str, params: &Params) -> String {
-    let term = if value == "-" { format!("-has:{by}") } else { link::term(by, value) };
+    let term = if value == "-" {
+        format!("-has:{by}")
+    } else {
+        link::term(by, value)
+    };
     let search = format!("{q} {term}");
     link::href(
         "/",

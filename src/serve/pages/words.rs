@@ -126,7 +126,12 @@ mod tests {
     fn numbers_are_written_for_people() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(12), "12");
-        for (n, want) in [(9_999, "9,999"), (12_345, "12.3k"), (123_456, "123k"), (4_500_000, "4.5M")] {
+        for (n, want) in [
+            (9_999, "9,999"),
+            (12_345, "12.3k"),
+            (123_456, "123k"),
+            (4_500_000, "4.5M"),
+        ] {
             assert_eq!(short(n), want);
         }
         assert_eq!(bytes(1536), "1.5 KB");

@@ -45,6 +45,7 @@ pub enum Telling {
 pub struct ChainRules {
     wrappers: Vec<Name>,
     mute: Vec<Mute>,
+    frames_decide: Vec<Name>,
 }
 
 /// A class: qualified, or simple when it has no dot.
@@ -66,6 +67,8 @@ struct Mute {
 struct ChainFile {
     wrappers: Vec<String>,
     mute: Vec<MuteEntry>,
+    #[serde(default)]
+    frames_decide: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,7 +139,14 @@ impl ChainRules {
         Ok(Self {
             wrappers: file.wrappers.iter().map(|c| Name::new(c)).collect(),
             mute,
+            frames_decide: file.frames_decide.iter().map(|c| Name::new(c)).collect(),
         })
+    }
+
+    /// Whether the message of a class only repeats values, so that frames decide wherever there are some.
+    #[must_use]
+    pub fn frames_decide(&self, class: &str) -> bool {
+        self.frames_decide.iter().any(|name| name.is(class))
     }
 
     /// The verdict on each throwable of a chain, outermost first.

@@ -10,10 +10,16 @@ use crate::decode::stack::stack_trace;
 use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Thrown, Throwable};
 use serde::Serialize;
 
-/// Owner frames that go into a fingerprint.
-const OWNERS: usize = 1;
+/// Owner frames that are told.
+const OWNERS: usize = 5;
+/// Owner frames that go into a fingerprint where the user's own code threw.
+const OWN_FRAMES: usize = 1;
+/// Owner frames that go into a fingerprint where a library threw and its message tells nothing.
+const LIBRARY_FRAMES: usize = 2;
 /// A message with fewer words of its own does not tell one error from another.
 const TELLING_WORDS: usize = 2;
+/// A message with this many words of its own tells one error from another without frames.
+const CLEAR_WORDS: usize = 4;
 /// A throwable written shorter than this has no frames, and may be told apart by its task.
 ///
 /// The memo key holds the task for such events only, and its limit is higher.
@@ -208,7 +214,7 @@ fn with_throwable(
     let site = site(trace, index, &rules.ownership, OWNERS);
     told.exception = Some(telling.class.clone());
     told.exception_template.clone_from(&message);
-    decide(told, &telling, message.as_deref().unwrap_or_default(), &site, trace.language);
+    decide(told, &telling, message.as_deref().unwrap_or_default(), &site, trace.language, rules);
     if !site.any {
         frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
     }
@@ -233,7 +239,7 @@ fn with_throwable(
 }
 
 /// Class, then frames where they decide, then the message where they do not.
-fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language) {
+fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language, rules: &IdentityRules) {
     if let Some(code) = chain::code(telling) {
         told.note("the code in brackets says what happened, in whatever language the class is");
         told.piece("code", code);
@@ -242,14 +248,28 @@ fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language:
     }
     told.piece("class", identifying_class(&telling.class, language));
     let own_throw = site.thrower.as_ref().is_some_and(|t| t.layer == Layer::User);
-    if own_throw {
+    let spoken = words(message);
+    let generic = rules.chain.frames_decide(&telling.class);
+    let owned = site.owners.first().is_some_and(|f| f.layer != Layer::Jdk);
+    let frames = if own_throw {
         told.note("thrown in the user's own code: its frames decide");
-    } else if words(message) >= TELLING_WORDS {
+        OWN_FRAMES
+    } else if generic && owned {
+        told.note("a class whose message only repeats values: frames decide");
+        LIBRARY_FRAMES
+    } else if spoken >= CLEAR_WORDS {
         told.note("thrown by a library: its message decides");
         told.piece("message", message);
-        return;
-    }
-    for frame in &site.owners {
+        0
+    } else if spoken >= TELLING_WORDS {
+        told.note("thrown by a library with few words: message and owner frame decide");
+        told.piece("message", message);
+        1
+    } else {
+        told.note("thrown by a library without a telling message: frames decide");
+        LIBRARY_FRAMES
+    };
+    for frame in site.owners.iter().take(frames) {
         told.piece("frame", &frame.symbol);
     }
 }

@@ -15,11 +15,13 @@ const OWNERS: usize = 5;
 /// Owner frames that go into a fingerprint where the user's own code threw.
 const OWN_FRAMES: usize = 1;
 /// Owner frames that go into a fingerprint where a library threw and its message tells nothing.
-const LIBRARY_FRAMES: usize = 2;
+const LIBRARY_FRAMES: usize = 1;
 /// A message with fewer words of its own does not tell one error from another.
 const TELLING_WORDS: usize = 2;
 /// A message with this many words of its own tells one error from another without frames.
 const CLEAR_WORDS: usize = 4;
+/// Causes named by messages that are followed, one inside the other.
+const NAMED_CAUSES: usize = 4;
 /// A throwable written shorter than this has no frames, and may be told apart by its task.
 ///
 /// The memo key holds the task for such events only, and its limit is higher.
@@ -105,6 +107,11 @@ pub fn tell(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRules) ->
     if let Some(root) = root {
         append_root(&mut told, root);
     }
+    if let Some(trace) = &mut told.trace
+        && let Some(note) = follow_named_causes(trace)
+    {
+        told.note(note);
+    }
     match told.trace.take() {
         None => without_throwable(&mut told, &logger),
         Some(trace) => {
@@ -154,6 +161,48 @@ fn append_root(told: &mut Told, mut root: Throwable) {
                 truncated: true,
             });
         }
+    }
+}
+
+/// A cause that a message names and the chain has lost (`java.io.IOException: a.b.SaslException: GSS initiate failed`)
+/// becomes a throwable of its own, with the frames of the one that names it.
+fn follow_named_causes(trace: &mut StackTrace) -> Option<String> {
+    let mut note = None;
+    for _ in 0..NAMED_CAUSES {
+        let deepest = *trace.chain().last()?;
+        let above = trace.throwables.get(deepest)?;
+        let Some((class, message)) = named_cause(above.message.as_deref().unwrap_or_default()) else { break };
+        if class_name(class) == class_name(&above.class) && message.is_none() {
+            break;
+        }
+        note = Some(format!("the message names {class} as the cause"));
+        let cause = Throwable {
+            class: class.to_owned(),
+            message: message.map(str::to_owned),
+            frames: Vec::new(),
+            common: 1,
+            omitted: 0,
+            relation: Relation::CauseOf(deepest),
+        };
+        trace.throwables.push(cause);
+    }
+    note
+}
+
+/// Class and message of `a.b.SomeException: message`.
+fn named_cause(message: &str) -> Option<(&str, Option<&str>)> {
+    let end = message
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '$' | '_')))
+        .unwrap_or(message.len());
+    let (class, rest) = message.split_at_checked(end)?;
+    let throwable = ["Exception", "Error", "Throwable"].iter().any(|tail| class.ends_with(tail));
+    if !throwable || class.matches('.').count() < 2 {
+        return None;
+    }
+    let rest = rest.trim();
+    match rest.strip_prefix(':') {
+        Some(message) => Some((class, Some(message.trim()).filter(|m| !m.is_empty() && *m != "null"))),
+        None => rest.is_empty().then_some((class, None)),
     }
 }
 

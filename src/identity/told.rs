@@ -267,24 +267,16 @@ fn with_throwable(
     if !site.any {
         frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
     }
-    told.group_pieces = vec![
-        Piece {
-            name: "class".to_owned(),
-            value: telling.class,
-        },
-        match site.owners.first() {
-            Some(frame) => Piece {
-                name: "frame".to_owned(),
-                value: frame.symbol.clone(),
-            },
-            None => Piece {
-                name: "logger".to_owned(),
-                value: logger.to_owned(),
-            },
-        },
-    ];
+    told.group_pieces = group_pieces(&told.pieces);
     told.owners = site.owners;
     told.thrower = site.thrower;
+}
+
+/// What the fingerprint says first: class and owner frame. Made of its pieces, so that it belongs to one group.
+fn group_pieces(pieces: &[Piece]) -> Vec<Piece> {
+    let first = |name: &str| pieces.iter().find(|piece| piece.name == name).cloned();
+    let class = first("code").or_else(|| first("class"));
+    class.into_iter().chain(first("frame").or_else(|| first("logger"))).collect()
 }
 
 /// Class, then frames where they decide, then the message where they do not.
@@ -296,29 +288,34 @@ fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language:
         return;
     }
     told.piece("class", identifying_class(&telling.class, language));
+    let library = &site.throwers;
     let own_throw = site.thrower.as_ref().is_some_and(|t| t.layer == Layer::User);
     let spoken = words(message);
     let generic = rules.chain.frames_decide(&telling.class);
     let owned = site.owners.first().is_some_and(|f| f.layer != Layer::Jdk);
-    let frames = if own_throw {
+    let (frames, from) = if rules.chain.message_decides(&telling.class) && !message.is_empty() {
+        told.note("a class that is thrown anywhere: its message decides");
+        told.piece("message", message);
+        (0, &site.owners)
+    } else if own_throw {
         told.note("thrown in the user's own code: its frames decide");
-        OWN_FRAMES
+        (OWN_FRAMES, &site.owners)
     } else if generic && owned {
         told.note("a class whose message only repeats values: frames decide");
-        LIBRARY_FRAMES
+        (LIBRARY_FRAMES, library)
     } else if spoken >= CLEAR_WORDS {
         told.note("thrown by a library: its message decides");
         told.piece("message", message);
-        0
+        (0, &site.owners)
     } else if spoken >= TELLING_WORDS {
         told.note("thrown by a library with few words: message and owner frame decide");
         told.piece("message", message);
-        1
+        (1, library)
     } else {
         told.note("thrown by a library without a telling message: frames decide");
-        LIBRARY_FRAMES
+        (LIBRARY_FRAMES, library)
     };
-    for frame in site.owners.iter().take(frames) {
+    for frame in from.iter().take(frames) {
         told.piece("frame", &frame.symbol);
     }
 }

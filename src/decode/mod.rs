@@ -14,6 +14,7 @@
 mod gather;
 mod general;
 mod glued;
+mod java_line;
 mod java_stack;
 mod keys;
 mod layout;

@@ -46,14 +46,14 @@ impl Reader {
         if self.found.is_empty() {
             return self.before_first(content, column);
         }
-        if column >= 4 {
-            if let Some(frame) = frame_line(content) {
-                self.in_message = false;
-                if let Some(error) = self.found.get_mut(self.current) {
-                    add_frame(error, frame);
-                }
-                return true;
+        if column >= 4
+            && let Some(frame) = frame_line(content)
+        {
+            self.in_message = false;
+            if let Some(error) = self.found.get_mut(self.current) {
+                add_frame(error, frame);
             }
+            return true;
         }
         let cause = content
             .strip_prefix("[cause]: ")
@@ -61,7 +61,11 @@ impl Reader {
             .or_else(|| content.strip_prefix("Caused by: "));
         if let Some(header) = cause {
             // Joined causes stand at column 0, one below the other; inspected ones two deeper than their error.
-            let parent = if column == 0 { self.last_at(usize::MAX) } else { self.last_at(column) };
+            let parent = if column == 0 {
+                self.last_at(usize::MAX)
+            } else {
+                self.last_at(column)
+            };
             self.open(header, column, Relation::CauseOf(parent));
         } else if content.starts_with("[errors]: [") {
             let parent = self.last_at(column);
@@ -75,12 +79,10 @@ impl Reader {
             }
         } else if let Some((_, group)) = self.members.filter(|(at, _)| column == at + 2 && is_header(content)) {
             self.open(content, column, Relation::SuppressedBy(group));
-        } else if self.in_message {
-            if let Some(error) = self.found.get_mut(self.current) {
-                let message = error.message.get_or_insert_default();
-                message.push('\n');
-                message.push_str(line);
-            }
+        } else if let Some(error) = self.found.get_mut(self.current).filter(|_| self.in_message) {
+            let message = error.message.get_or_insert_default();
+            message.push('\n');
+            message.push_str(line);
         }
         true
     }
@@ -104,7 +106,8 @@ impl Reader {
 
     fn open(&mut self, header: &str, column: usize, relation: Relation) {
         let (class, message) = split_header(header);
-        self.found.push(throwable(class.to_owned(), message.map(str::to_owned), relation));
+        self.found
+            .push(throwable(class.to_owned(), message.map(str::to_owned), relation));
         self.current = self.found.len() - 1;
         self.open.push((column, self.current));
         self.in_message = true;
@@ -122,7 +125,9 @@ impl Reader {
         self.truncated |= text.ends_with('…');
         for error in &mut self.found {
             let message = error.message.take();
-            error.message = message.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty());
+            error.message = message
+                .map(|text| text.trim_end().to_owned())
+                .filter(|text| !text.is_empty());
             if let Some(code) = error.message.as_deref().and_then(system_code).map(str::to_owned) {
                 add_code(error, &code);
             }
@@ -137,8 +142,8 @@ impl Reader {
 
 /// Adds a code to the one class that says nothing itself: `Error` becomes `Error [ECONNREFUSED]`.
 pub(super) fn add_code(error: &mut Throwable, code: &str) {
-    let is_code = code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && code.bytes().any(|b| b.is_ascii_alphabetic());
+    let is_code =
+        code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && code.bytes().any(|b| b.is_ascii_alphabetic());
     if is_code && error.class == "Error" {
         error.class = format!("Error [{code}]");
     }
@@ -153,7 +158,8 @@ pub(super) fn system_code(message: &str) -> Option<&str> {
         Some(code) => code,
         None => words.next()?,
     };
-    let is_code = code.len() > 3 && code.starts_with('E') && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let is_code =
+        code.len() > 3 && code.starts_with('E') && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     is_code.then_some(code)
 }
 
@@ -181,13 +187,21 @@ fn is_header(content: &str) -> bool {
 
 /// `Error`, `my.Name`, `TypeError [ERR_X]`.
 fn is_name(class: &str) -> bool {
-    let (name, code) = class.split_once(" [").map_or((class, None), |(name, code)| (name, Some(code)));
+    let (name, code) = class
+        .split_once(" [")
+        .map_or((class, None), |(name, code)| (name, Some(code)));
     let code_is_one = code.is_none_or(|code| {
-        code.strip_suffix(']').is_some_and(|code| code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+        code.strip_suffix(']')
+            .is_some_and(|code| code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
     });
     code_is_one
-        && name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.'))
+        && name
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.'))
 }
 
 /// Reads `at fn (place)` or `at place`, whatever stands after it.
@@ -240,7 +254,10 @@ fn split_place(place: &str) -> (&str, Option<i32>) {
     if column.parse::<u32>().is_err() {
         return (place, None);
     }
-    match before.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?))) {
+    match before
+        .rsplit_once(':')
+        .and_then(|(file, line)| Some((file, line.parse().ok()?)))
+    {
         Some((file, line)) => (file, Some(line)),
         None => (before, column.parse().ok()),
     }

@@ -6,7 +6,7 @@
 
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable};
 
-use super::java_stack;
+use super::java_line;
 use super::stack::{MAX_FRAMES, MAX_THROWABLES, add_frame, settle, throwable};
 
 pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
@@ -131,9 +131,15 @@ impl Reader {
             self.truncated = true;
             return false;
         }
-        self.boxes |= line.trim_start().trim_start_matches(['+', '|', ' ']).starts_with(GROUP_TRACEBACK);
-        let (level, Content(content, edge)) =
-            if self.boxes { boxed(line) } else { (0, Content(line.trim_end_matches('\r'), Edge::None)) };
+        self.boxes |= line
+            .trim_start()
+            .trim_start_matches(['+', '|', ' '])
+            .starts_with(GROUP_TRACEBACK);
+        let (level, Content(content, edge)) = if self.boxes {
+            boxed(line)
+        } else {
+            (0, Content(line.trim_end_matches('\r'), Edge::None))
+        };
         // A member's box can only stand one deeper than what is open.
         let level = level.min(self.levels.len());
         match edge {
@@ -154,7 +160,11 @@ impl Reader {
         let level = level.max(1);
         self.levels.truncate(level);
         let group = self.levels.last().and_then(|above| above.last);
-        self.levels.push(Level { group, state: State::Expecting, ..Level::default() });
+        self.levels.push(Level {
+            group,
+            state: State::Expecting,
+            ..Level::default()
+        });
     }
 
     fn content(&mut self, content: &str) {
@@ -175,7 +185,7 @@ impl Reader {
         }
         match level.state {
             State::Outside | State::Expecting => {
-                let may = level.state == State::Expecting || java_stack::looks_like_class(class_of(content).0);
+                let may = level.state == State::Expecting || java_line::looks_like_class(class_of(content).0);
                 if may && !trimmed.is_empty() && !content.starts_with(' ') {
                     self.exception(content);
                 }
@@ -218,7 +228,11 @@ impl Reader {
         for frame in level.frames.drain(..).rev() {
             add_frame(&mut exception, frame);
         }
-        if let Some(last) = level.last.filter(|_| level.linked).and_then(|last| self.found.get_mut(last)) {
+        if let Some(last) = level
+            .last
+            .filter(|_| level.linked)
+            .and_then(|last| self.found.get_mut(last))
+        {
             last.relation = Relation::CauseOf(index);
         }
         level.last = Some(index);
@@ -229,12 +243,12 @@ impl Reader {
     }
 
     fn finish(mut self, text: &str) -> Option<StackTrace> {
-        // A cut text ends among the frames: what was thrown is unknown.
+        // A cut text ends among the frames: what was thrown is unknown but for its base class.
         let cut = self.levels.last_mut().filter(|level| level.state == State::Frames);
         if let Some(level) = cut {
             level.omitted = level.omitted.saturating_add(1);
             self.truncated = true;
-            self.exception("");
+            self.exception("Exception");
         }
         self.truncated |= text.ends_with('…');
         if let Some(last) = self.found.last_mut().filter(|_| self.truncated) {
@@ -242,7 +256,9 @@ impl Reader {
         }
         for exception in &mut self.found {
             let message = exception.message.take();
-            exception.message = message.map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty());
+            exception.message = message
+                .map(|text| text.trim_end().to_owned())
+                .filter(|text| !text.is_empty());
         }
         settle(self.found, Language::Python, self.truncated)
     }

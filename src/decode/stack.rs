@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable, Thrown};
 
-use super::{java_stack, node_stack, python_stack, thrown_json};
+use super::{java_line, java_stack, node_stack, python_stack, thrown_json};
 
 /// Frames kept of one throwable. A `StackOverflowError` holds 1,024 by default; more than this is repetition.
 pub const MAX_FRAMES: usize = 4096;
@@ -17,6 +17,20 @@ pub const MAX_FRAMES: usize = 4096;
 pub const MAX_THROWABLES: usize = 1000;
 
 /// Reads the throwable of an event. `None` when there is none, or when the text is not a stack of any kind known.
+///
+/// ```
+/// use seismolog::decode::stack::stack_trace;
+/// use seismolog::event::{Text, Thrown};
+///
+/// let text = "java.io.IOException: unable to open JDBC writer\n\
+///     \tat org.apache.flink.connector.jdbc.internal.JdbcOutputFormat.open(JdbcOutputFormat.java:98)\n\
+///     Caused by: java.net.ConnectException: Connection refused\n\
+///     \t... 20 more\n";
+/// let trace = stack_trace(&Thrown::Text(Text::Plain(text))).unwrap();
+/// let deepest = *trace.chain().last().unwrap();
+/// assert_eq!(trace.throwables[deepest].class, "java.net.ConnectException");
+/// assert_eq!(trace.throwables[deepest].common, 20);
+/// ```
 #[must_use]
 pub fn stack_trace(thrown: &Thrown<'_>) -> Option<StackTrace> {
     match thrown {
@@ -40,7 +54,11 @@ fn named(class: String, message: Option<String>) -> StackTrace {
     let language = language_of_class(&class);
     let mut throwable = throwable(class, message, Relation::Outermost);
     java_stack::unwrap_serialized(&mut throwable);
-    StackTrace { throwables: vec![throwable], language, truncated: false }
+    StackTrace {
+        throwables: vec![throwable],
+        language,
+        truncated: false,
+    }
 }
 
 /// Reads stack text of any language.
@@ -60,7 +78,7 @@ fn recognize(text: &str) -> Option<Language> {
         if python_stack::is_mark(line) {
             return Some(Language::Python);
         }
-        if java_stack::is_mark(line) {
+        if java_line::is_mark(line) {
             return Some(Language::Java);
         }
         if node_stack::is_mark(line) {
@@ -68,10 +86,9 @@ fn recognize(text: &str) -> Option<Language> {
         }
     }
     let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let (class, _) = java_stack::split_header(java_stack::after_prefix(first.trim()));
+    let (class, _) = java_line::split_header(java_line::after_prefix(first.trim()));
     let class = class.split(" [").next().unwrap_or(class);
-    (java_stack::looks_like_class(class) || java_stack::inline_header(first).is_some())
-        .then(|| language_of_class(class))
+    (java_line::looks_like_class(class) || java_line::inline_header(first).is_some()).then(|| language_of_class(class))
 }
 
 /// The language of a class known by its name alone. Names with a package are taken for Java, since Python's and
@@ -99,8 +116,15 @@ fn language_of_class(class: &str) -> Language {
         "ValueError",
         "ZeroDivisionError",
     ];
-    const NODE: [&str; 7] =
-        ["AggregateError", "DOMException", "Error", "EvalError", "RangeError", "ReferenceError", "URIError"];
+    const NODE: [&str; 7] = [
+        "AggregateError",
+        "DOMException",
+        "Error",
+        "EvalError",
+        "RangeError",
+        "ReferenceError",
+        "URIError",
+    ];
     if PYTHON.contains(&class) {
         Language::Python
     } else if NODE.contains(&class) {
@@ -112,7 +136,14 @@ fn language_of_class(class: &str) -> Language {
 
 /// A throwable without frames.
 pub(super) fn throwable(class: String, message: Option<String>, relation: Relation) -> Throwable {
-    Throwable { class, message, frames: Vec::new(), common: 0, omitted: 0, relation }
+    Throwable {
+        class,
+        message,
+        frames: Vec::new(),
+        common: 0,
+        omitted: 0,
+        relation,
+    }
 }
 
 /// Adds a frame, or counts it once the limit is reached.
@@ -152,7 +183,11 @@ pub(super) fn settle(found: Vec<Throwable>, language: Language, truncated: bool)
         let suppressed = suppressed.get(index).into_iter().flatten().rev();
         waiting.extend(suppressed.map(|&child| (child, Relation::SuppressedBy(at))));
     }
-    Some(StackTrace { throwables: settled, language, truncated })
+    Some(StackTrace {
+        throwables: settled,
+        language,
+        truncated,
+    })
 }
 
 /// How often one language may call another within one trace: Python, through Py4J Java, whose worker is Python.
@@ -162,7 +197,11 @@ const MAX_FOREIGN: usize = 3;
 /// PySpark and PyFlink give. The trace's language is then that of the deepest cause.
 pub(super) fn unfold(mut trace: StackTrace) -> StackTrace {
     for _ in 0..MAX_FOREIGN {
-        let Some(carried) = trace.throwables.iter().enumerate().find_map(|(at, throwable)| carried(at, throwable))
+        let Some(carried) = trace
+            .throwables
+            .iter()
+            .enumerate()
+            .find_map(|(at, throwable)| carried(at, throwable))
         else {
             break;
         };
@@ -177,7 +216,11 @@ fn hang(mut trace: StackTrace, carried: Carried) -> StackTrace {
         carrier.message = carried.said;
     }
     // A cause of its own is the same once more.
-    if trace.throwables.iter().any(|throwable| throwable.relation == Relation::CauseOf(by)) {
+    if trace
+        .throwables
+        .iter()
+        .any(|throwable| throwable.relation == Relation::CauseOf(by))
+    {
         return trace;
     }
     let first = trace.throwables.len();
@@ -213,7 +256,11 @@ fn carried(by: usize, throwable: &Throwable) -> Option<Carried> {
         (said, python_stack::parse(python)?)
     };
     let said = said.trim_end().trim_end_matches(':');
-    Some(Carried { by, said: (!said.is_empty()).then(|| said.to_owned()), trace })
+    Some(Carried {
+        by,
+        said: (!said.is_empty()).then(|| said.to_owned()),
+        trace,
+    })
 }
 
 fn push_child(children: &mut [Vec<usize>], parent: usize, child: usize) {

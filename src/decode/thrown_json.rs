@@ -4,10 +4,10 @@
 
 use serde_json::Value;
 
-use crate::event::{Frame, Language, Relation, StackTrace, ThrownShape, Throwable};
+use crate::event::{Frame, Language, Relation, StackTrace, Throwable, ThrownShape};
 
 use super::stack::{self, MAX_THROWABLES, add_frame, settle, throwable};
-use super::{java_stack, node_stack};
+use super::{java_line, java_stack, node_stack};
 
 /// Reads a raw JSON value of a known shape. `None` when it does not hold a throwable.
 pub(super) fn parse(raw: &str, shape: ThrownShape) -> Option<StackTrace> {
@@ -26,7 +26,10 @@ fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 fn message(value: &Value, key: &str) -> Option<String> {
-    text(value, key).map(str::trim_end).filter(|text| !text.is_empty() && *text != "null").map(str::to_owned)
+    text(value, key)
+        .map(str::trim_end)
+        .filter(|text| !text.is_empty() && *text != "null")
+        .map(str::to_owned)
 }
 
 fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value, key: &str) -> Option<T> {
@@ -44,7 +47,13 @@ fn lines(value: &Value) -> Option<String> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
     };
     // Elements may keep their own line end.
-    Some(lines.iter().map(|line| line.trim_end_matches(['\n', '\r'])).collect::<Vec<_>>().join("\n"))
+    Some(
+        lines
+            .iter()
+            .map(|line| line.trim_end_matches(['\n', '\r']))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 /// Log4j2's tree. With stacks as text the outermost text holds the whole chain.
@@ -69,7 +78,10 @@ fn log4j2(value: &Value) -> Option<StackTrace> {
         java_stack::unwrap_serialized(&mut node);
         node.common = number(value, "commonElementCount").unwrap_or(0);
         match value.get("extendedStackTrace") {
-            Some(Value::Array(frames)) => frames.iter().filter_map(log4j2_frame).for_each(|f| add_frame(&mut node, f)),
+            Some(Value::Array(frames)) => frames
+                .iter()
+                .filter_map(log4j2_frame)
+                .for_each(|f| add_frame(&mut node, f)),
             Some(Value::String(text)) => {
                 if let Some(own) = stack::from_text(text).and_then(|trace| trace.throwables.into_iter().next()) {
                     node.frames = own.frames;
@@ -84,7 +96,12 @@ fn log4j2(value: &Value) -> Option<StackTrace> {
             waiting.push((cause, Relation::CauseOf(index)));
         }
         if let Some(Value::Array(suppressed)) = value.get("suppressed") {
-            waiting.extend(suppressed.iter().rev().map(|value| (value, Relation::SuppressedBy(index))));
+            waiting.extend(
+                suppressed
+                    .iter()
+                    .rev()
+                    .map(|value| (value, Relation::SuppressedBy(index))),
+            );
         }
     }
     settle(found, Language::Java, truncated)
@@ -103,7 +120,7 @@ fn log4j2_frame(value: &Value) -> Option<Frame> {
 }
 
 fn java_frame(value: &Value) -> Option<Frame> {
-    let (_, class) = java_stack::split_module(text(value, "class")?);
+    let (_, class) = java_line::split_module(text(value, "class")?);
     let line = number(value, "line").filter(|line| *line != -1);
     Some(Frame {
         class: class.to_owned(),
@@ -121,9 +138,15 @@ fn spark(value: &Value) -> Option<StackTrace> {
     let class = text(value, "class")?;
     let mut outer = throwable(class.to_owned(), message(value, "msg"), Relation::Outermost);
     if let Some(Value::Array(frames)) = value.get("stacktrace") {
-        frames.iter().filter_map(spark_frame).for_each(|frame| add_frame(&mut outer, frame));
+        frames
+            .iter()
+            .filter_map(spark_frame)
+            .for_each(|frame| add_frame(&mut outer, frame));
     }
-    let is_python = outer.frames.first().is_some_and(|frame| frame.file.as_deref() == Some(frame.class.as_str()));
+    let is_python = outer
+        .frames
+        .first()
+        .is_some_and(|frame| frame.file.as_deref() == Some(frame.class.as_str()));
     let language = if is_python { Language::Python } else { Language::Java };
     settle(vec![outer], language, false)
 }
@@ -158,13 +181,22 @@ fn structlog(value: &Value) -> Option<StackTrace> {
             let class = text(entry, "exc_type").unwrap_or_default();
             let mut node = throwable(class.to_owned(), message(entry, "exc_value"), relation);
             if let Some(Value::Array(frames)) = entry.get("frames") {
-                frames.iter().rev().filter_map(python_frame).for_each(|frame| add_frame(&mut node, frame));
+                frames
+                    .iter()
+                    .rev()
+                    .filter_map(python_frame)
+                    .for_each(|frame| add_frame(&mut node, frame));
             }
             let index = found.len();
             found.push(node);
             relation = Relation::CauseOf(index);
             if let Some(Value::Array(members)) = entry.get("exceptions") {
-                waiting.extend(members.iter().rev().map(|member| (member, Relation::SuppressedBy(index))));
+                waiting.extend(
+                    members
+                        .iter()
+                        .rev()
+                        .map(|member| (member, Relation::SuppressedBy(index))),
+                );
             }
         }
     }
@@ -215,7 +247,9 @@ fn pino(value: &Value) -> Option<StackTrace> {
         truncated |= own.as_ref().is_some_and(|trace| trace.truncated);
         let mut parsed = own.map(|trace| trace.throwables).unwrap_or_default();
         if parsed.is_empty() {
-            let Some(class) = text(value, "type").or_else(|| text(value, "name")).or(text(value, "message").map(|_| "Error"))
+            let Some(class) = text(value, "type")
+                .or_else(|| text(value, "name"))
+                .or(text(value, "message").map(|_| "Error"))
             else {
                 continue;
             };
@@ -237,7 +271,12 @@ fn pino(value: &Value) -> Option<StackTrace> {
         }
         for key in ["aggregateErrors", "errors"] {
             if let Some(Value::Array(members)) = value.get(key) {
-                waiting.extend(members.iter().rev().map(|member| (member, Relation::SuppressedBy(index))));
+                waiting.extend(
+                    members
+                        .iter()
+                        .rev()
+                        .map(|member| (member, Relation::SuppressedBy(index))),
+                );
             }
         }
     }
@@ -247,7 +286,10 @@ fn pino(value: &Value) -> Option<StackTrace> {
 /// The constructor's name is the class, unless the stack says the same and more (`TypeError [ERR_X]`).
 fn name(error: &mut Throwable, value: &Value) {
     if let Some(kind) = text(value, "type").filter(|kind| *kind != "Object") {
-        let says_more = error.class.strip_prefix(kind).is_some_and(|rest| rest.starts_with(" ["));
+        let says_more = error
+            .class
+            .strip_prefix(kind)
+            .is_some_and(|rest| rest.starts_with(" ["));
         if !says_more {
             error.class = kind.to_owned();
         }

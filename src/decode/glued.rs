@@ -4,10 +4,10 @@
 //! does, Spark's driver does for lost tasks, the Google Cloud template does for all. Only text that holds frames (or
 //! the head of a Python traceback) is split; where the throwable's own first line begins is told by its class name.
 
-use crate::event::Text;
+use crate::event::{Text, Thrown};
 
 /// Frames as they stand in literal and in escaped text, with what goes before them.
-const FRAMES: &[&str] = &["\n\tat ", "\n    at ", "\r\n\tat ", "\n\t\tat "];
+const FRAMES: &[&str] = &["\n\tat ", "\n    at ", "\n\t\tat "];
 const FRAMES_ESCAPED: &[&str] = &["\\n\\tat ", "\\n    at ", "\\n\\t\\tat "];
 const TRACEBACK: &str = "Traceback (most recent call last):";
 
@@ -23,31 +23,70 @@ pub(crate) struct Split<'t> {
 /// Whether the text may hold a glued stack. Cheap: most messages have no line break at all.
 pub(crate) fn may_hold_stack(text: &Text<'_>) -> bool {
     let held = text.held();
-    let frames = match text {
-        Text::Escaped(_) => FRAMES_ESCAPED,
-        Text::Plain(_) | Text::Owned(_) => {
-            if memchr::memchr(b'\n', held.as_bytes()).is_none() {
-                return false;
+    match text {
+        Text::Escaped(_) => {
+            let mut breaks = false;
+            for at in memchr::memchr_iter(b'\\', held.as_bytes()) {
+                let from = held.as_bytes().get(at..).unwrap_or_default();
+                if from.starts_with(b"\\n") {
+                    breaks = true;
+                    if FRAMES_ESCAPED.iter().any(|frame| from.starts_with(frame.as_bytes())) {
+                        return true;
+                    }
+                }
             }
-            FRAMES
+            breaks && held.contains(TRACEBACK)
         }
-    };
-    frames.iter().any(|frame| held.contains(frame)) || held.contains(TRACEBACK)
+        Text::Plain(_) | Text::Owned(_) => {
+            let mut breaks = false;
+            for at in memchr::memchr_iter(b'\n', held.as_bytes()) {
+                breaks = true;
+                let from = held.as_bytes().get(at..).unwrap_or_default();
+                if FRAMES.iter().any(|frame| from.starts_with(frame.as_bytes())) {
+                    return true;
+                }
+            }
+            breaks && held.contains(TRACEBACK)
+        }
+    }
 }
 
 /// Splits literal text; `None` where it holds no stack.
 pub(crate) fn split(text: &str) -> Option<Split<'_>> {
-    if let Some(at) = text.find(TRACEBACK) {
-        let start = line_start(text, at);
-        // Flink writes Java frames too when a Python function fails; whichever begins first is the throwable.
-        if !FRAMES.iter().any(|frame| text.get(..start).is_some_and(|before| before.contains(frame))) {
-            return Some(cut(text, start));
+    // Flink writes Java frames too when a Python function fails; whichever begins first is the throwable.
+    let first_frame = memchr::memchr_iter(b'\n', text.as_bytes()).find(|at| {
+        let from = text.as_bytes().get(*at..).unwrap_or_default();
+        FRAMES.iter().any(|frame| from.starts_with(frame.as_bytes()))
+    });
+    let head = text.get(..first_frame.unwrap_or(text.len()))?;
+    if let Some(at) = memchr::memmem::find(head.as_bytes(), TRACEBACK.as_bytes()) {
+        return Some(cut(text, line_start(text, at)));
+    }
+    first_frame?;
+    Some(cut(text, header_start(head)?))
+}
+
+/// Cuts a glued stack off the message. It becomes the throwable, unless a trace stands under a key of its own.
+pub(crate) fn unglue(message: &mut Text<'_>, thrown: &mut Thrown<'_>) {
+    if !may_hold_stack(message) {
+        return;
+    }
+    if let Ok((said, trace)) = split_owned(message.decoded().into_owned()) {
+        *message = Text::Owned(said);
+        if matches!(thrown, Thrown::Absent | Thrown::Named { .. }) {
+            *thrown = Thrown::Text(Text::Owned(trace));
         }
     }
-    let first_frame = FRAMES.iter().filter_map(|frame| text.find(frame)).min()?;
-    let head = text.get(..first_frame)?;
-    let start = header_start(head)?;
-    Some(cut(text, start))
+}
+
+/// Splits an owned text: the message and the trace.
+pub(crate) fn split_owned(mut text: String) -> Result<(String, String), String> {
+    let Some(at) = split(&text).map(|split| text.len() - split.trace.len()) else {
+        return Err(text);
+    };
+    let trace = text.split_off(at);
+    text.truncate(text.trim_end().len());
+    Ok((text, trace))
 }
 
 /// Splits what follows the first line of a text record: there a throwable begins at the start of a line, and may
@@ -70,7 +109,10 @@ pub(crate) fn reads_like_throwable(text: &Text<'_>) -> bool {
         return true;
     }
     let decoded = text.decoded();
-    decoded.lines().next().is_some_and(|line| reads_like_header(line.trim_end()))
+    decoded
+        .lines()
+        .next()
+        .is_some_and(|line| reads_like_header(line.trim_end()))
 }
 
 fn cut(text: &str, at: usize) -> Split<'_> {
@@ -82,7 +124,9 @@ fn cut(text: &str, at: usize) -> Split<'_> {
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+    text.get(..at)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |newline| newline + 1)
 }
 
 /// Whether a line begins a throwable: `java.io.IOException: x`, `ValueError: x`, `Exception in thread "main" a.B`.
@@ -108,7 +152,8 @@ fn header_start(head: &str) -> Option<usize> {
         let Some(first) = rest.chars().next() else { break };
         if follows_break && is_name_start(first) {
             let (name, behind) = class_name(rest);
-            let ends = behind.is_empty() || behind.starts_with(": ") || behind.starts_with(['\n', '\r']) || behind == ":";
+            let ends =
+                behind.is_empty() || behind.starts_with(": ") || behind.starts_with(['\n', '\r']) || behind == ":";
             if ends && name.contains('.') {
                 if is_throwable_name(name) {
                     return Some(at);
@@ -146,8 +191,18 @@ fn class_name(text: &str) -> (&str, &str) {
 fn is_throwable_name(name: &str) -> bool {
     let simple = name.rsplit(['.', '$']).next().unwrap_or(name);
     const ENDS: &[&str] = &[
-        "Exception", "Error", "Throwable", "Failure", "Fault", "Interrupt", "ExceptionGroup", "Death", "Exit", "Warning",
-        "异常", "错误",
+        "Exception",
+        "Error",
+        "Throwable",
+        "Failure",
+        "Fault",
+        "Interrupt",
+        "ExceptionGroup",
+        "Death",
+        "Exit",
+        "Warning",
+        "异常",
+        "错误",
     ];
     name.starts_with(is_name_start) && ENDS.iter().any(|end| simple.ends_with(end))
 }
@@ -164,7 +219,10 @@ mod tests {
     fn the_stack_of_a_task_of_flink_1_15_is_split_off() {
         let text = "Map (1/2) (ab) switched from RUNNING to FAILED with failure cause: java.lang.RuntimeException: java.io.IOException: Cannot get a channel.\n\tat x.Y.z(Y.java:1)\nCaused by: java.io.IOException: Cannot get a channel.";
         let (message, trace) = parts(text).unwrap();
-        assert_eq!(message, "Map (1/2) (ab) switched from RUNNING to FAILED with failure cause:");
+        assert_eq!(
+            message,
+            "Map (1/2) (ab) switched from RUNNING to FAILED with failure cause:"
+        );
         assert!(trace.starts_with("java.lang.RuntimeException: java.io.IOException: Cannot"));
     }
 
@@ -186,15 +244,24 @@ mod tests {
 
     #[test]
     fn a_class_that_does_not_say_exception_is_found_by_its_shape() {
-        assert_eq!(parts("m a.Outer: x\n\tat s.F.m(F.java:1)"), Some(("m", "a.Outer: x\n\tat s.F.m(F.java:1)")));
-        assert_eq!(parts("boom Error: x\n    at f (a.js:1:2)"), Some(("boom", "Error: x\n    at f (a.js:1:2)")));
+        assert_eq!(
+            parts("m a.Outer: x\n\tat s.F.m(F.java:1)"),
+            Some(("m", "a.Outer: x\n\tat s.F.m(F.java:1)"))
+        );
+        assert_eq!(
+            parts("boom Error: x\n    at f (a.js:1:2)"),
+            Some(("boom", "Error: x\n    at f (a.js:1:2)"))
+        );
     }
 
     #[test]
     fn a_python_traceback_is_split_off() {
         assert_eq!(
             parts("bad row\nTraceback (most recent call last):\n  File \"x\"\nValueError: bad"),
-            Some(("bad row", "Traceback (most recent call last):\n  File \"x\"\nValueError: bad"))
+            Some((
+                "bad row",
+                "Traceback (most recent call last):\n  File \"x\"\nValueError: bad"
+            ))
         );
     }
 

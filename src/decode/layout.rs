@@ -27,7 +27,8 @@ pub(crate) fn recognize(gathered: &Gathered<'_>) -> Layout {
     if marks.any(&[Marks::SHORT_MESSAGE]) {
         return Layout::Gelf;
     }
-    if marks.all(&[Marks::LOGGER]) && (marks.any(&[Marks::RECIPE]) || marks.all(&[Marks::THREAD, Marks::AT_TIMESTAMP])) {
+    if marks.all(&[Marks::LOGGER]) && (marks.any(&[Marks::RECIPE]) || marks.all(&[Marks::THREAD, Marks::AT_TIMESTAMP]))
+    {
         return Layout::Recipe;
     }
     if marks.any(&[Marks::LOGGER_UNDERSCORE]) {
@@ -92,7 +93,9 @@ pub(crate) fn time(gathered: &Gathered<'_>, layout: Layout, zone: &TimeZone) -> 
         return read.map(Some).ok_or_else(|| bad("instant"));
     }
     if let Some(millis) = get(TimeKey::Millis) {
-        return read(millis, Unit::Millis, zone).map(Some).ok_or_else(|| bad("timeMillis"));
+        return read(millis, Unit::Millis, zone)
+            .map(Some)
+            .ok_or_else(|| bad("timeMillis"));
     }
     let candidates = own_key(layout).into_iter().chain(ORDER);
     for key in candidates {
@@ -101,7 +104,9 @@ pub(crate) fn time(gathered: &Gathered<'_>, layout: Layout, zone: &TimeZone) -> 
         }
     }
     match get(TimeKey::Journal) {
-        Some(value) => read(value, Unit::Micros, zone).map(Some).ok_or_else(|| bad("__REALTIME_TIMESTAMP")),
+        Some(value) => read(value, Unit::Micros, zone)
+            .map(Some)
+            .ok_or_else(|| bad("__REALTIME_TIMESTAMP")),
         None => Ok(None),
     }
 }
@@ -142,7 +147,11 @@ pub(crate) fn level<'a>(value: Value<'a>, layout: Layout) -> Option<Text<'a>> {
         Value::Str(Text::Plain(text)) => {
             let text = text.trim();
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            Some(if digits { numbered(text, layout) } else { Text::Plain(text) })
+            Some(if digits {
+                numbered(text, layout)
+            } else {
+                Text::Plain(text)
+            })
         }
         Value::Str(text) => Some(Text::Owned(text.decoded().trim().to_owned())),
         Value::Bool(_) | Value::Null | Value::Object(_) | Value::Array(_) => None,

@@ -60,8 +60,26 @@ impl Scale {
 
 /// Words that are levels, for lines of text.
 const WORDS: &[&str] = &[
-    "ERROR", "WARN", "WARNING", "INFO", "DEBUG", "TRACE", "FATAL", "CRITICAL", "SEVERE", "NOTICE", "ALERT", "EMERGENCY",
-    "FINE", "FINER", "FINEST", "CONFIG", "ERR", "CRIT", "PANIC", "EMERG",
+    "ERROR",
+    "WARN",
+    "WARNING",
+    "INFO",
+    "DEBUG",
+    "TRACE",
+    "FATAL",
+    "CRITICAL",
+    "SEVERE",
+    "NOTICE",
+    "ALERT",
+    "EMERGENCY",
+    "FINE",
+    "FINER",
+    "FINEST",
+    "CONFIG",
+    "ERR",
+    "CRIT",
+    "PANIC",
+    "EMERG",
 ];
 
 /// Whether a word is a level, whatever its case.

@@ -6,10 +6,11 @@
 //! keys; whatever is accepted as JSON is valid JSON; the cost is linear in the length and bounded in memory. What it
 //! does not do: parse stacks (a throwable is handed on as it stands), judge severity, find dimensions.
 //!
-//! The way of a record: [`scan`] walks the top-level object without unescaping ([`general`] is its slow and always
-//! right stand-in), [`gather`] puts each value where [`keys`] says, [`layout`] tells the writer, [`record`] opens
-//! envelopes and builds the event, [`throwable`] and [`glued`] find the stack, [`time`] and [`level`] read theirs.
-//! [`otlp`] and [`text_line`] are the two shapes that are not one flat object.
+//! The way of a record: `scan` walks the top-level object without unescaping (`general` is its slow and always
+//! right stand-in), `gather` puts each value where `keys` says, `layout` tells the writer, `record` opens
+//! envelopes and builds the event, `throwable` and `glued` find the stack, `time` and `level` read theirs.
+//! `otlp` and `text_line` are the two shapes that are not one flat object; `wrapper` takes off
+//! the prefixes container runtimes and syslog put before a line.
 
 mod gather;
 mod general;
@@ -24,11 +25,14 @@ mod otlp;
 mod python_stack;
 mod record;
 mod scan;
+#[cfg(test)]
+mod scan_oracle;
 pub mod stack;
 mod text_line;
 mod throwable;
 mod thrown_json;
 mod time;
+mod wrapper;
 
 use crate::event::{ErrorEvent, Reason, Rejection};
 use jiff::tz::TimeZone;
@@ -91,7 +95,11 @@ impl Decoder {
         if bytes.len() > self.limits.max_bytes {
             out(Err(Rejection::new(
                 Reason::TooLarge,
-                format!("{} bytes, more than the limit of {}", bytes.len(), self.limits.max_bytes),
+                format!(
+                    "{} bytes, more than the limit of {}",
+                    bytes.len(),
+                    self.limits.max_bytes
+                ),
             )));
             return;
         }
@@ -99,7 +107,10 @@ impl Decoder {
             Ok(text) => text,
             Err(_) => {
                 let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| 0);
-                out(Err(Rejection::new(Reason::InvalidUtf8, format!("not UTF-8 at byte {at}"))));
+                out(Err(Rejection::new(
+                    Reason::InvalidUtf8,
+                    format!("not UTF-8 at byte {at}"),
+                )));
                 return;
             }
         };
@@ -137,7 +148,11 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
     let bare = text.trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '[' | ']' | ',' | '\0'));
     let inside = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '[' | ',' | ']' | '\0'));
     if bare.is_empty() {
-        let deep = text.bytes().take(reader.limits.max_depth + 1).filter(|b| *b == b'[').count();
+        let deep = text
+            .bytes()
+            .take(reader.limits.max_depth + 1)
+            .filter(|b| *b == b'[')
+            .count();
         return out(Err(if deep > reader.limits.max_depth {
             general::too_deep(reader.limits.max_depth)
         } else {
@@ -162,14 +177,20 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
                 if told >= reader.limits.max_events {
                     return out(Err(Rejection::new(
                         Reason::TooLarge,
-                        format!("more than {} events; those beyond were not read", reader.limits.max_events),
+                        format!(
+                            "more than {} events; those beyond were not read",
+                            reader.limits.max_events
+                        ),
                     )));
                 }
                 reader.json(raw, None, out);
                 end
             }
             Ok((_, end)) => {
-                out(Err(Rejection::new(Reason::NotAnObject, "an element of the list is not an object")));
+                out(Err(Rejection::new(
+                    Reason::NotAnObject,
+                    "an element of the list is not an object",
+                )));
                 end
             }
             Err(Odd::TooDeep) => return out(Err(general::too_deep(reader.limits.max_depth))),
@@ -183,7 +204,10 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
             Some(b',') => at = scanner.skip_space(at + 1),
             Some(b']') | None => {
                 let behind = inside.get(at..).unwrap_or_default();
-                if behind.trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ']' | ',' | '\0')).is_empty() {
+                if behind
+                    .trim_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ']' | ',' | '\0'))
+                    .is_empty()
+                {
                     return;
                 }
                 return out(Err(Rejection::new(
@@ -194,7 +218,10 @@ fn listed(reader: &Reader<'_>, text: &str, out: &mut Out<'_>) {
             Some(_) => {
                 return out(Err(Rejection::new(
                     Reason::InvalidJson,
-                    format!("a comma or the end of the list is wanted at byte {}", text.len() - inside.len() + at + 1),
+                    format!(
+                        "a comma or the end of the list is wanted at byte {}",
+                        text.len() - inside.len() + at + 1
+                    ),
                 )));
             }
         }

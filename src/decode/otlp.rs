@@ -92,7 +92,12 @@ impl<'x> Walk<'_, 'x, '_> {
                     }
                     match record {
                         Value::Object(raw) => self.record(raw, &around),
-                        _ => self.tell(Err(Rejection::new(Reason::NotAnObject, "a log record that is not an object"))),
+                        Value::Str(_) | Value::Number(_) | Value::Bool(_) | Value::Null | Value::Array(_) => {
+                            self.tell(Err(Rejection::new(
+                                Reason::NotAnObject,
+                                "a log record that is not an object",
+                            )))
+                        }
                     }
                 }
             }
@@ -148,7 +153,9 @@ impl<'x> Walk<'_, 'x, '_> {
         {
             let inside = body.decoded();
             let bare = trimmed(&inside);
-            if depth < 4 && (bare.starts_with('{') && super::general::is_json(bare) || super::text_line::parse(bare).is_some()) {
+            if depth < 4
+                && (bare.starts_with('{') && super::general::is_json(bare) || super::text_line::parse(bare).is_some())
+            {
                 let layer = Layer {
                     time: time.or(self.layer.and_then(|layer| layer.time)),
                     level: None,
@@ -174,15 +181,7 @@ impl<'x> Walk<'_, 'x, '_> {
         event.thread = thread;
         event.thrown = thrown;
         event.fields = fields.into();
-        if glued::may_hold_stack(&event.message) {
-            let text = event.message.decoded().into_owned();
-            if let Some(split) = glued::split(&text) {
-                if matches!(event.thrown, Thrown::Absent | Thrown::Named { .. }) {
-                    event.thrown = Thrown::Text(Text::Owned(split.trace.to_owned()));
-                }
-                event.message = Text::Owned(split.message.to_owned());
-            }
-        }
+        glued::unglue(&mut event.message, &mut event.thrown);
         if event.message.is_empty() && event.thrown == Thrown::Absent {
             return self.tell(Err(no_message()));
         }
@@ -258,7 +257,9 @@ impl<'x> Walk<'_, 'x, '_> {
             ("kvlistValue", Value::Object(list)) => {
                 let list_entries = self.reader.object(list).ok()?;
                 let mut pairs = self.attributes(get(&list_entries, "values"));
-                let at = pairs.iter().position(|(key, _)| matches!(key.held(), "message" | "msg" | "body" | "event"));
+                let at = pairs
+                    .iter()
+                    .position(|(key, _)| matches!(key.held(), "message" | "msg" | "body" | "event"));
                 at.map(|at| pairs.swap_remove(at).1).or(Some(Text::Plain(list)))
             }
             (_, Value::Object(raw) | Value::Array(raw)) => Some(Text::Plain(raw)),

@@ -57,12 +57,20 @@ pub(crate) fn parse(text: &str) -> Option<Line<'_>> {
 
 /// A stack with or without a time before it; nothing else is taken for a record without a level.
 fn without_level<'t>(text: &'t str, stamp: Option<Stamp>, rest: &'t str, timed: bool) -> Option<Line<'t>> {
-    let body = if timed { rest.trim_start_matches([' ', '-', ':', '|']) } else { text };
+    let body = if timed {
+        rest.trim_start_matches([' ', '-', ':', '|'])
+    } else {
+        text
+    };
     let starts = glued::reads_like_header(body.lines().next().unwrap_or_default().trim_end());
     let (message, trace) = if starts || body.starts_with("Traceback (most recent call last):") {
         ("", body)
     } else {
-        let split = if timed { glued::split_lines(body) } else { glued::split(body) }?;
+        let split = if timed {
+            glued::split_lines(body)
+        } else {
+            glued::split(body)
+        }?;
         (split.message, split.trace)
     };
     Some(Line {
@@ -171,7 +179,13 @@ fn find_level(text: &str, timed: bool) -> Option<Found<'_>> {
         if let Some((inside, behind)) = bracketed(rest) {
             let word = inside.trim();
             if level::is_word(word) {
-                return Some(Found { level: word, thread, logger, rest: behind });
+                let rest = behind.strip_prefix(':').unwrap_or(behind);
+                return Some(Found {
+                    level: word,
+                    thread,
+                    logger,
+                    rest,
+                });
             }
             if thread.is_none() && !word.is_empty() && !word.starts_with("myid:") {
                 thread = Some(word);
@@ -182,18 +196,29 @@ fn find_level(text: &str, timed: bool) -> Option<Found<'_>> {
         let end = rest.find([' ', '\t', '\n', ':', '|']).unwrap_or(rest.len());
         let (word, behind) = rest.split_at_checked(end)?;
         let upper = word.bytes().all(|b| b.is_ascii_uppercase());
-        if level::is_word(word) && (upper || (behind.starts_with(": ") && word.bytes().all(|b| b.is_ascii_lowercase()))) {
+        if level::is_word(word) && (upper || (behind.starts_with(": ") && word.bytes().all(|b| b.is_ascii_lowercase())))
+        {
             if let Some(named) = behind.strip_prefix(':').filter(|_| !timed && logger.is_none()) {
                 // Python's basic format, `ERROR:name:message`.
                 if let Some((name, message)) = named.split_once(':')
                     && is_logger(name)
                 {
-                    return Some(Found { level: word, thread, logger: Some(name), rest: message });
+                    return Some(Found {
+                        level: word,
+                        thread,
+                        logger: Some(name),
+                        rest: message,
+                    });
                 }
             }
             // A word at the very start of a line without a time is a level only where it stands as one.
             let behind = behind.strip_prefix(':').unwrap_or(behind);
-            return Some(Found { level: word, thread, logger, rest: behind });
+            return Some(Found {
+                level: word,
+                thread,
+                logger,
+                rest: behind,
+            });
         }
         if !timed || word.is_empty() || behind.starts_with('\n') {
             return None;
@@ -212,11 +237,13 @@ impl Found<'_> {
         let known = self.logger.is_some();
         let mut rest = self.rest.trim_start_matches([' ', '\t']);
         // Spring Boot writes its process id and three dashes first.
+        let mut spring = false;
         let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         if digits.len() < rest.len()
             && let Some(behind) = digits.strip_prefix(" --- ")
         {
             rest = behind.trim_start();
+            spring = true;
         }
         let mut dashed = false;
         if let Some(behind) = rest.strip_prefix("- ") {
@@ -254,7 +281,7 @@ impl Found<'_> {
             self.rest = behind.trim_start_matches([' ', '\t']);
             return;
         }
-        if !is_logger(word) {
+        if !is_logger(word) && !spring {
             return;
         }
         let padded = behind.trim_start_matches([' ', '\t']);
@@ -347,42 +374,103 @@ mod tests {
         for (text, level, logger, thread, message) in [
             (
                 "2026-01-02 03:04:05,678 WARN  org.apache.flink.runtime.taskmanager.Task                    [] - m: a - b",
-                "WARN", Some("org.apache.flink.runtime.taskmanager.Task"), None, "m: a - b",
+                "WARN",
+                Some("org.apache.flink.runtime.taskmanager.Task"),
+                None,
+                "m: a - b",
             ),
             (
                 "2026-01-02 03:04:05,678 ERROR org.apache.flink.Foo                                          - boom",
-                "ERROR", Some("org.apache.flink.Foo"), None, "boom",
+                "ERROR",
+                Some("org.apache.flink.Foo"),
+                None,
+                "boom",
             ),
             (
                 "2026-01-02 03:04:05,678 ERROR org.apache.flink.Foo         order 17 - boom",
-                "ERROR", Some("org.apache.flink.Foo"), None, "boom",
+                "ERROR",
+                Some("org.apache.flink.Foo"),
+                None,
+                "boom",
             ),
-            ("26/01/02 03:04:05 ERROR Executor: Exception in task", "ERROR", Some("Executor"), None, "Exception in task"),
+            (
+                "26/01/02 03:04:05 ERROR Executor: Exception in task",
+                "ERROR",
+                Some("Executor"),
+                None,
+                "Exception in task",
+            ),
             (
                 "2026-01-02 03:04:05,678 ERROR [main] org.apache.hadoop.X: bad",
-                "ERROR", Some("org.apache.hadoop.X"), Some("main"), "bad",
+                "ERROR",
+                Some("org.apache.hadoop.X"),
+                Some("main"),
+                "bad",
             ),
-            ("03:04:05.678 [main] ERROR a.b.C - bad", "ERROR", Some("a.b.C"), Some("main"), "bad"),
+            (
+                "03:04:05.678 [main] ERROR a.b.C - bad",
+                "ERROR",
+                Some("a.b.C"),
+                Some("main"),
+                "bad",
+            ),
             (
                 "2026-01-02T03:04:05.678+08:00 ERROR 4711 --- [app] [nio-1] c.a.b.C                  : bad",
-                "ERROR", Some("c.a.b.C"), Some("nio-1"), "bad",
+                "ERROR",
+                Some("c.a.b.C"),
+                Some("nio-1"),
+                "bad",
             ),
             (
                 "[2026-01-02 03:04:05,678] ERROR [sink|task-0] Task threw an exception (org.apache.kafka.connect.WorkerTask:212)",
-                "ERROR", Some("org.apache.kafka.connect.WorkerTask"), Some("sink|task-0"), "Task threw an exception",
+                "ERROR",
+                Some("org.apache.kafka.connect.WorkerTask"),
+                Some("sink|task-0"),
+                "Task threw an exception",
             ),
             (
                 "2026-01-02 03:04:05,678 [myid:1] - ERROR [main:QuorumPeer@12] - bad",
-                "ERROR", None, Some("main:QuorumPeer@12"), "bad",
+                "ERROR",
+                None,
+                Some("main:QuorumPeer@12"),
+                "bad",
             ),
-            ("2026-01-02 03:04:05,678 - etl.load - ERROR - bad: row", "ERROR", Some("etl.load"), None, "bad: row"),
+            (
+                "2026-01-02 03:04:05,678 - etl.load - ERROR - bad: row",
+                "ERROR",
+                Some("etl.load"),
+                None,
+                "bad: row",
+            ),
             ("ERROR:etl.load:bad: row", "ERROR", Some("etl.load"), None, "bad: row"),
-            ("2026-01-02 03:04:05 [error    ] load failed", "error", None, None, "load failed"),
-            ("2026/01/02 03:04:05.170048 juicefs[11790] <ERROR>: load setting [x@y.go:1]", "ERROR", None, None, "load setting [x@y.go:1]"),
-            ("E0102 03:04:05.678901    1234 reflector.go:12] list failed", "ERROR", Some("reflector.go"), None, "list failed"),
+            (
+                "2026-01-02 03:04:05 [error    ] load failed",
+                "error",
+                None,
+                None,
+                "load failed",
+            ),
+            (
+                "2026/01/02 03:04:05.170048 juicefs[11790] <ERROR>: load setting [x@y.go:1]",
+                "ERROR",
+                None,
+                None,
+                "load setting [x@y.go:1]",
+            ),
+            (
+                "E0102 03:04:05.678901    1234 reflector.go:12] list failed",
+                "ERROR",
+                Some("reflector.go"),
+                None,
+                "list failed",
+            ),
         ] {
             let got = parts(text).unwrap_or_else(|| panic!("{text}"));
-            assert_eq!((got.0, got.1, got.2, got.3), (Some(level), logger, thread, message), "{text}");
+            assert_eq!(
+                (got.0, got.1, got.2, got.3),
+                (Some(level), logger, thread, message),
+                "{text}"
+            );
         }
     }
 
@@ -403,7 +491,10 @@ mod tests {
 
     #[test]
     fn the_stack_is_split_from_the_message() {
-        let line = parse("2026-01-02 03:04:05,678 WARN  o.a.f.Task  - failed with failure cause:\njava.lang.NullPointerException\n").unwrap();
+        let line = parse(
+            "2026-01-02 03:04:05,678 WARN  o.a.f.Task  - failed with failure cause:\njava.lang.NullPointerException\n",
+        )
+        .unwrap();
         assert_eq!(line.message, "failed with failure cause:");
         assert_eq!(line.trace, "java.lang.NullPointerException\n");
     }

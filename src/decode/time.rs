@@ -27,10 +27,8 @@ pub(crate) fn parse(text: &str, unit: Unit, zone: &TimeZone) -> Option<EventTime
     let number = text
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if number {
-        if let Some(time) = parse_number(text, unit) {
-            return Some(time);
-        }
+    if number && let Some(time) = parse_number(text, unit) {
+        return Some(time);
     }
     match prefix(text) {
         Some((stamp, rest)) if rest.trim().is_empty() => stamp.at(zone),
@@ -100,7 +98,11 @@ fn parse_number(text: &str, unit: Unit) -> Option<EventTime> {
     let rest = whole % per_second;
     // Whatever stands behind the point goes on behind the digits the whole number gave.
     let width = usize::try_from(power).ok()?;
-    let mut of_second = if width == 0 { String::new() } else { format!("{rest:0width$}") };
+    let mut of_second = if width == 0 {
+        String::new()
+    } else {
+        format!("{rest:0width$}")
+    };
     of_second.push_str(fraction);
     let given = u8::try_from(of_second.len().min(9)).ok()?;
     let nanos = fraction_nanos(&of_second)?;
@@ -113,7 +115,11 @@ fn whole_number(whole: i64, unit: Unit) -> Option<EventTime> {
     let power = unit.power(whole);
     let per_second = 10_i64.pow(power);
     let nanos = whole % per_second * (NANOS / per_second);
-    let digits = if power == 9 { nano_digits(nanos) } else { u8::try_from(power).ok()? };
+    let digits = if power == 9 {
+        nano_digits(nanos)
+    } else {
+        u8::try_from(power).ok()?
+    };
     bounded(whole / per_second, nanos, digits)
 }
 
@@ -321,14 +327,20 @@ impl<'a> Read<'a> {
                 return Some(Some(0));
             }
             [b'U', b'T', b'C', rest @ ..] | [b'G', b'M', b'T', rest @ ..]
-                if !rest.first().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-')) =>
+                if !rest
+                    .first()
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-')) =>
             {
                 self.rest = rest;
                 return Some(Some(0));
             }
             [b'+', a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => 1,
             // Behind a blank a minus is a separator (`12:00:00 - name`), unless four digits follow.
-            [b'-', a, b, c, d, ..] if [a, b, d].iter().all(|x| x.is_ascii_digit()) && (*c == b':' || c.is_ascii_digit()) => -1,
+            [b'-', a, b, c, d, ..]
+                if [a, b, d].iter().all(|x| x.is_ascii_digit()) && (*c == b':' || c.is_ascii_digit()) =>
+            {
+                -1
+            }
             _ => return Some(None),
         };
         let mut read = Read {
@@ -373,7 +385,10 @@ mod tests {
             ("2026-01-02T03:04:05.678+0000", "2026-01-02T03:04:05.678Z"),
             ("2026-01-01T22:04:05.678-0500", "2026-01-02T03:04:05.678Z"),
             ("2026-01-02T11:04:05.678+08", "2026-01-02T03:04:05.678Z"),
-            ("2026-01-02T11:04:05.678+08:00[Asia/Shanghai]", "2026-01-02T03:04:05.678Z"),
+            (
+                "2026-01-02T11:04:05.678+08:00[Asia/Shanghai]",
+                "2026-01-02T03:04:05.678Z",
+            ),
             ("2026-01-02 03:04:05,678", "2026-01-02T03:04:05.678Z"),
             ("2026-01-02 03:04:05.678 UTC", "2026-01-02T03:04:05.678Z"),
             ("2026-01-02 03:04:05.678901 +0000", "2026-01-02T03:04:05.678901Z"),
@@ -398,9 +413,20 @@ mod tests {
     #[test]
     fn what_is_no_time_of_a_log_is_refused() {
         for given in [
-            "", "yesterday", "-1", "1969-12-31T23:59:59Z", "2262-01-01T00:00:00Z", "2026-13-02T03:04:05Z",
-            "2026-02-29T03:04:05Z", "2026-01-02T24:04:05Z", "2026-01-02T03:04:05+25:00", "99999999999999999999",
-            "1e300", "2026-01-02", "NaN", "1767323045678901234567",
+            "",
+            "yesterday",
+            "-1",
+            "1969-12-31T23:59:59Z",
+            "2262-01-01T00:00:00Z",
+            "2026-13-02T03:04:05Z",
+            "2026-02-29T03:04:05Z",
+            "2026-01-02T24:04:05Z",
+            "2026-01-02T03:04:05+25:00",
+            "99999999999999999999",
+            "1e300",
+            "2026-01-02",
+            "NaN",
+            "1767323045678901234567",
         ] {
             assert_eq!(utc(given), None, "{given}");
         }

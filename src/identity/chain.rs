@@ -114,8 +114,8 @@ impl ChainRules {
         for (number, entry) in file.mute.iter().enumerate() {
             let mut pattern = |name: &str, pattern: &Option<String>| -> Option<Regex> {
                 let pattern = pattern.as_deref()?;
-                let checked = super::digits::check(pattern)
-                    .and_then(|()| Regex::new(pattern).map_err(|e| e.to_string()));
+                let checked =
+                    super::digits::check(pattern).and_then(|()| Regex::new(pattern).map_err(|e| e.to_string()));
                 match checked {
                     Ok(regex) => Some(regex),
                     Err(what) => {
@@ -224,7 +224,9 @@ pub fn code(link: &Link) -> Option<&str> {
     let message = link.message.as_deref()?;
     let (code, _) = message.strip_prefix('[')?.split_once(']')?;
     let shaped = code.len() >= 4
-        && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'))
+        && code
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'))
         && (code.contains('_') || code.contains('.'))
         && code.starts_with(|c: char| c.is_ascii_uppercase());
     shaped.then_some(code)

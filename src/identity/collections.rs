@@ -18,7 +18,11 @@ pub fn mask_collections(text: &str) -> String {
         }
         let inside = text.get(open + 1..close).unwrap_or_default();
         let before = text.get(from..open).unwrap_or_default();
-        let Some(placeholder) = replacement(text.as_bytes().get(open).copied(), inside, text.get(..open).unwrap_or_default()) else {
+        let Some(placeholder) = replacement(
+            text.as_bytes().get(open).copied(),
+            inside,
+            text.get(..open).unwrap_or_default(),
+        ) else {
             continue;
         };
         out.push_str(before);
@@ -102,13 +106,18 @@ fn ends_with_word(text: &str, word: &str) -> bool {
 /// Whether the tuples before this one belong to `VALUES`.
 fn before_is_values(head: &str) -> bool {
     let tail_from = head.len().saturating_sub(4096);
-    let tail = (tail_from..head.len()).find_map(|at| head.get(at..)).unwrap_or_default();
+    let tail = (tail_from..head.len())
+        .find_map(|at| head.get(at..))
+        .unwrap_or_default();
     tail.rfind("VALUES").or_else(|| tail.rfind("values")).is_some()
 }
 
 /// `DIVIDE_BY_ZERO`, `UNRESOLVED_COLUMN.WITH_SUGGESTION`: a code that says what happened.
 fn is_code(text: &str) -> bool {
-    text.len() > 3 && text.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'.' | b'-'))
+    text.len() > 3
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// Words in brackets are a remark, not a list: a list has fewer blanks than commas would leave.
@@ -129,9 +138,18 @@ mod tests {
             ("for partitions: [a-<NUM>]", "for partitions: [<LIST>]"),
             ("for partitions: [a-<NUM>, b-<NUM>, c]", "for partitions: [<LIST>]"),
             ("state {a=1, b={c=2}} lost", "state {<MAP>} lost"),
-            ("SparkException: [DIVIDE_BY_ZERO] Division", "SparkException: [DIVIDE_BY_ZERO] Division"),
-            ("[Producer clientId=x] The metadata", "[Producer clientId=x] The metadata"),
-            ("INSERT INTO t (a, b) VALUES (('<STR>'::int8), (1)) was", "INSERT INTO t (a, b) VALUES (<LIST>) was"),
+            (
+                "SparkException: [DIVIDE_BY_ZERO] Division",
+                "SparkException: [DIVIDE_BY_ZERO] Division",
+            ),
+            (
+                "[Producer clientId=x] The metadata",
+                "[Producer clientId=x] The metadata",
+            ),
+            (
+                "INSERT INTO t (a, b) VALUES (('<STR>'::int8), (1)) was",
+                "INSERT INTO t (a, b) VALUES (<LIST>) was",
+            ),
             ("Key (id)=(0) already exists", "Key (id)=(<LIST>) already exists"),
             ("Failing row contains (1, null)", "Failing row contains (<LIST>)"),
             ("cannot find field x from [a:_col] or [a:b, c:d]", "cannot find field x from [<LIST>] or [<LIST>]"),

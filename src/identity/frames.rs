@@ -109,7 +109,11 @@ fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
     }
     let best = repeated.iter().map(|f| f.layer).min();
     let owners: Vec<OwnedFrame> = match best {
-        Some(best) => repeated.into_iter().filter(|f| f.layer == best).take(CYCLE_FRAMES).collect(),
+        Some(best) => repeated
+            .into_iter()
+            .filter(|f| f.layer == best)
+            .take(CYCLE_FRAMES)
+            .collect(),
         None => owners(frames, 1),
     };
     Site {
@@ -123,7 +127,9 @@ fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
 fn clean(frames: &[&Frame], language: Language, ownership: &Ownership) -> Vec<OwnedFrame> {
     let mut out: Vec<OwnedFrame> = Vec::with_capacity(frames.len().min(DEEPEST));
     for frame in frames.iter().take(DEEPEST) {
-        let Some(symbol) = symbol(frame, language) else { continue };
+        let Some(symbol) = symbol(frame, language) else {
+            continue;
+        };
         let (layer, border) = match language {
             Language::Java => {
                 if ownership.is_plumbing(&symbol.class) {
@@ -180,14 +186,13 @@ fn whole_stack(trace: &StackTrace, index: usize) -> Vec<&Frame> {
     let mut at = index;
     // Relations point to earlier throwables, so this ends; the bound guards against a trace that lies.
     for _ in 0..trace.throwables.len() {
-        let Some(throwable) = trace.throwables.get(at) else { break };
+        let Some(throwable) = trace.throwables.get(at) else {
+            break;
+        };
         let own = &throwable.frames;
         let from = match frames.last() {
             None => 0,
-            Some(last) => own
-                .iter()
-                .position(|f| same_place(f, last))
-                .map_or(0, |at| at + 1),
+            Some(last) => own.iter().position(|f| same_place(f, last)).map_or(0, |at| at + 1),
         };
         frames.extend(own.iter().skip(from));
         let lost = own.is_empty() && frames.is_empty();

@@ -114,8 +114,8 @@ fn stack_text(text: &[u8], written: Written, out: &mut Vec<u8>) {
     while !rest.is_empty() {
         let (line, after) = split_line(rest, written);
         rest = after;
-        if let Some(symbol) = frame_symbol(line, written) {
-            out.push(1);
+        if let Some((tabs, symbol)) = frame_symbol(line, written) {
+            out.extend_from_slice(&[1, tabs]);
             zero_into(symbol, written, out);
         } else {
             out.push(2);
@@ -151,23 +151,23 @@ fn split_line(text: &[u8], written: Written) -> (&[u8], &[u8]) {
     }
 }
 
-/// Class and method of a Java frame line, with its tabs (they tell suppressed frames from others).
-fn frame_symbol(line: &[u8], written: Written) -> Option<&[u8]> {
+/// How many tabs a Java frame line begins with (they tell suppressed frames from others), and class and method.
+fn frame_symbol(line: &[u8], written: Written) -> Option<(u8, &[u8])> {
     let tab: &[u8] = match written {
         Written::Literal => b"\t",
         Written::Escaped => b"\\t",
     };
-    let mut tabs = 0;
+    let mut tabs = 0u8;
     let mut after = line;
     while let Some(stripped) = after.strip_prefix(tab) {
         after = stripped;
-        tabs += tab.len();
+        tabs = tabs.saturating_add(1);
     }
     if tabs == 0 || !after.starts_with(b"at ") {
         return None;
     }
     let open = memchr(b'(', after)?;
-    line.get(..tabs + open)
+    Some((tabs, after.get(..open)?))
 }
 
 static CLASS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"class\":\""));
@@ -219,7 +219,6 @@ fn between_frames(text: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::event::{EventTime, Layout};
-    use smallvec::SmallVec;
 
     fn event<'a>(message: &'a str, thrown: Thrown<'a>) -> ErrorEvent<'a> {
         ErrorEvent {
@@ -232,7 +231,7 @@ mod tests {
             thrown,
             root_class: None,
             root_message: None,
-            fields: SmallVec::new(),
+            fields: Vec::new(),
             truncated: false,
         }
     }

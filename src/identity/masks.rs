@@ -96,7 +96,11 @@ impl Masks {
                 Err(fault) => faults.push(fault),
             }
             if entry.examples.is_empty() {
-                faults.push(fault(entry, "has no examples".to_owned(), "add at least one [text, masked text]"));
+                faults.push(fault(
+                    entry,
+                    "has no examples".to_owned(),
+                    "add at least one [text, masked text]",
+                ));
             }
         }
         let masks = Self { masks };
@@ -113,7 +117,11 @@ impl Masks {
             let got = self.apply(text);
             if got != *wanted {
                 let what = format!("the example {text:?} gives {got:?}, not {wanted:?}");
-                faults.push(fault(entry, what, "mend the pattern, its place in the order, or the example"));
+                faults.push(fault(
+                    entry,
+                    what,
+                    "mend the pattern, its place in the order, or the example",
+                ));
             }
             let again = self.apply(&got);
             if again != got {
@@ -243,13 +251,23 @@ fn expand(parts: &[Part], captures: &Captures<'_>, out: &mut String) {
 fn compile(entry: &MaskEntry) -> Result<Mask, Fault> {
     let work = match (&entry.regex, entry.builtin.as_deref()) {
         (Some(pattern), None) => {
-            digits::check(pattern)
-                .map_err(|what| fault(entry, what, "use \\d: digits vary, and a pattern may not tell one from another"))?;
+            digits::check(pattern).map_err(|what| {
+                fault(
+                    entry,
+                    what,
+                    "use \\d: digits vary, and a pattern may not tell one from another",
+                )
+            })?;
             let regex = Regex::new(pattern).map_err(|e| fault(entry, e.to_string(), "mend the pattern"))?;
             let Some(replace) = &entry.replace else {
-                return Err(fault(entry, "has no `replace`".to_owned(), "say what to put in its place"));
+                return Err(fault(
+                    entry,
+                    "has no `replace`".to_owned(),
+                    "say what to put in its place",
+                ));
             };
-            let replace = take_apart(replace, regex.captures_len()).map_err(|what| fault(entry, what, "groups are $1 to $9"))?;
+            let replace =
+                take_apart(replace, regex.captures_len()).map_err(|what| fault(entry, what, "groups are $1 to $9"))?;
             Work::Pattern {
                 regex,
                 replace,
@@ -259,7 +277,11 @@ fn compile(entry: &MaskEntry) -> Result<Mask, Fault> {
         (None, Some("quoted")) => Work::Quoted,
         (None, Some("collections")) => Work::Collections,
         (None, Some(other)) => {
-            return Err(fault(entry, format!("there is no builtin {other:?}"), "use quoted or collections"));
+            return Err(fault(
+                entry,
+                format!("there is no builtin {other:?}"),
+                "use quoted or collections",
+            ));
         }
         (Some(_), Some(_)) | (None, None) => {
             return Err(fault(
@@ -283,7 +305,10 @@ fn take_apart(replace: &str, groups: usize) -> Result<Replace, String> {
     parts.push(Part::Text(first.to_owned()));
     for piece in pieces {
         let mut chars = piece.chars();
-        let group = chars.next().and_then(|c| c.to_digit(10)).and_then(|d| usize::try_from(d).ok());
+        let group = chars
+            .next()
+            .and_then(|c| c.to_digit(10))
+            .and_then(|d| usize::try_from(d).ok());
         match group.filter(|&g| g > 0 && g < groups) {
             Some(group) => {
                 parts.push(Part::Group(group));

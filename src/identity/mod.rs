@@ -22,8 +22,8 @@ mod recipe;
 pub mod skeleton;
 pub mod symbol;
 pub mod template;
-mod told;
 mod tokens;
+mod told;
 
 use crate::event::{Fingerprint, Group, Part, Severity};
 use crate::rules::Fault;

@@ -86,7 +86,10 @@ impl Ownership {
             for prefix in file.layers.get(name).into_iter().flatten() {
                 if let Some(stem) = prefix.strip_suffix('*') {
                     stems.push((stem.to_owned(), *layer));
-                } else if prefixes.insert(prefix.clone(), *layer).is_some_and(|other| other != *layer) {
+                } else if prefixes
+                    .insert(prefix.clone(), *layer)
+                    .is_some_and(|other| other != *layer)
+                {
                     faults.push(fault(prefix, "stands in two layers", "leave it in one"));
                 }
             }

@@ -15,7 +15,10 @@ pub fn mask_quoted(text: &str) -> String {
     let mut at = 0;
     // A quote without an end is not searched for again, so that many of them cost linear time.
     let mut open_ended = [false; 3];
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'\'', b'"', b'`', rest)) {
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| memchr::memchr3(b'\'', b'"', b'`', rest))
+    {
         let open = at + found;
         at = open + 1;
         let quote = bytes.get(open).copied().unwrap_or(b'"');
@@ -106,9 +109,15 @@ mod tests {
     fn values_go_and_names_of_the_program_stay() {
         for (text, masked) in [
             ("For input string: \"12,50 EUR\"", "For input string: \"<STR>\""),
-            ("Text '2025/11/13' could not be parsed", "Text '<STR>' could not be parsed"),
+            (
+                "Text '2025/11/13' could not be parsed",
+                "Text '<STR>' could not be parsed",
+            ),
             ("doesn't support 'x' and can't", "doesn't support '<STR>' and can't"),
-            ("key 'taskmanager.memory.task.heap.size' is not set", "key 'taskmanager.memory.task.heap.size' is not set"),
+            (
+                "key 'taskmanager.memory.task.heap.size' is not set",
+                "key 'taskmanager.memory.task.heap.size' is not set",
+            ),
             (
                 "Cannot invoke \"com.acme.Job$P.level()\" because \"p\" is null",
                 "Cannot invoke \"com.acme.Job$P.level()\" because \"<STR>\" is null",

@@ -66,6 +66,9 @@ mod tests {
     #[test]
     fn the_version_counts_and_the_value_is_the_same_on_every_machine() {
         assert_ne!(Recipe::begin(1, "x").finish(), Recipe::begin(2, "x").finish());
-        assert_eq!(of(&["java.lang.NullPointerException"]), of(&["java.lang.NullPointerException"]));
+        assert_eq!(
+            of(&["java.lang.NullPointerException"]),
+            of(&["java.lang.NullPointerException"])
+        );
     }
 }

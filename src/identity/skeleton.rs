@@ -125,15 +125,16 @@ impl Iterator for Spans<'_> {
 
     fn next(&mut self) -> Option<Span> {
         let bytes = self.bytes;
-        while let Some(&byte) = bytes.get(self.at) {
-            let start = self.at;
-            if CLASSES.get(usize::from(byte)).copied().unwrap_or(0) == 0 {
-                self.at += match (self.written, byte) {
-                    (Written::Escaped, b'\\') if bytes.get(start + 1) == Some(&b'u') => 6,
-                    (Written::Escaped, b'\\') => 2,
-                    (Written::Escaped | Written::Literal, _) => 1,
-                };
-                continue;
+        // Every span holds a decimal digit, so the search goes from digit to digit.
+        while let Some(digit) = next_digit(bytes, self.at) {
+            let mut start = token_start(bytes, self.at, digit);
+            if self.written == Written::Escaped && start > self.at {
+                start += escape_letters(bytes, start);
+                if start > digit {
+                    // The digit belonged to an escape.
+                    self.at = start;
+                    continue;
+                }
             }
             let mut seen = 0;
             let mut end = start;
@@ -145,21 +146,27 @@ impl Iterator for Spans<'_> {
                 seen |= class;
                 end += 1;
             }
-            self.at = end;
-            if seen & DIGIT == 0 && end - start != 8 {
-                continue;
+            // A UUID may begin with eight letters; its first digit is then found one token too late.
+            let led = start
+                .checked_sub(9)
+                .filter(|&lead| lead >= self.at && end - start == 4 && is_uuid(bytes, lead));
+            if let Some(lead) = led {
+                self.at = lead + UUID_LENGTH;
+                return Some(Span {
+                    start: lead,
+                    end: self.at,
+                    kind: Kind::Uuid,
+                });
             }
-            if end - start == 8 && seen & !HEX == 0 && is_uuid_tail(bytes, end) {
-                self.at = end + UUID_TAIL;
+            if end - start == 8 && is_uuid(bytes, start) {
+                self.at = start + UUID_LENGTH;
                 return Some(Span {
                     start,
                     end: self.at,
                     kind: Kind::Uuid,
                 });
             }
-            if seen & DIGIT == 0 {
-                continue;
-            }
+            self.at = end;
             if is_hex_id(bytes, start, end, seen) {
                 return Some(Span {
                     start,
@@ -167,7 +174,7 @@ impl Iterator for Spans<'_> {
                     kind: Kind::Hex,
                 });
             }
-            if class(bytes, start) == DIGIT {
+            if digit == start {
                 let digits = (start..end).take_while(|&i| class(bytes, i) == DIGIT).count();
                 let whole = start + digits == end;
                 let kind = if whole && digits <= 3 && after_code_word(bytes, start, self.written) {
@@ -186,6 +193,45 @@ impl Iterator for Spans<'_> {
     }
 }
 
+/// The first decimal digit at or after `from`, eight bytes at a time.
+fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Added to a byte below 10 it stays below 0x80; to one from 10 to 0x7f it does not.
+    const ABOVE: u64 = 0x7676_7676_7676_7676;
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
+        let word = u64::from_le_bytes(eight) ^ ZEROS;
+        let no_digit = ((word & LOW) + ABOVE) | word;
+        let digits = !no_digit & HIGH;
+        if digits != 0 {
+            return Some(at + digits.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    rest.iter().position(u8::is_ascii_digit).map(|i| at + i)
+}
+
+/// Where the token of the byte at `at` begins, not before `from`.
+fn token_start(bytes: &[u8], from: usize, at: usize) -> usize {
+    let before = bytes.get(from..at).unwrap_or_default();
+    at - before.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count()
+}
+
+/// How many letters at the beginning of a token of escaped text belong to an escape: `n` of `\n12`.
+fn escape_letters(bytes: &[u8], start: usize) -> usize {
+    let before = bytes.get(..start).unwrap_or_default();
+    let backslashes = before.iter().rev().take_while(|&&b| b == b'\\').count();
+    match bytes.get(start) {
+        Some(_) if backslashes % 2 == 0 => 0,
+        Some(b'u') => 5,
+        Some(_) => 1,
+        None => 0,
+    }
+}
+
 fn is_hex_id(bytes: &[u8], start: usize, end: usize, seen: u8) -> bool {
     if matches!(bytes.get(start..start + 2), Some(b"0x" | b"0X")) {
         return end - start > 2 && (start + 2..end).all(|i| class(bytes, i) & HEX != 0);
@@ -193,18 +239,19 @@ fn is_hex_id(bytes: &[u8], start: usize, end: usize, seen: u8) -> bool {
     end - start >= HEX_ID_LENGTH && (seen == DIGIT | LOWER_HEX || seen == DIGIT | UPPER_HEX)
 }
 
-/// Length of `-4-4-4-12` after the first eight digits of a UUID.
-const UUID_TAIL: usize = 28;
+/// Length of a UUID as text.
+const UUID_LENGTH: usize = 36;
 
-fn is_uuid_tail(bytes: &[u8], from: usize) -> bool {
-    let Some(tail) = bytes.get(from..from + UUID_TAIL) else {
+fn is_uuid(bytes: &[u8], from: usize) -> bool {
+    let Some(text) = bytes.get(from..from + UUID_LENGTH) else {
         return false;
     };
-    let shaped = tail.iter().enumerate().all(|(i, &b)| match i {
-        0 | 5 | 10 | 15 => b == b'-',
+    let shaped = text.iter().enumerate().all(|(i, &b)| match i {
+        8 | 13 | 18 | 23 => b == b'-',
         _ => b.is_ascii_hexdigit(),
     });
-    shaped && class(bytes, from + UUID_TAIL) == 0
+    let borders = |at: Option<usize>| at.is_none_or(|at| class(bytes, at) == 0);
+    shaped && borders(from.checked_sub(1)) && borders(Some(from + UUID_LENGTH))
 }
 
 fn after_code_word(bytes: &[u8], start: usize, written: Written) -> bool {
@@ -239,13 +286,17 @@ fn after_code_word(bytes: &[u8], start: usize, written: Written) -> bool {
         .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
 }
 
+/// Whether an escape `\u00xx` stands in the bytes. May say yes where a backslash before it makes it none.
+fn spells_out_ascii(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1..at + 4) == Some(b"u00"))
+}
+
 /// Appends the bytes with every varying digit replaced by `0`: equal results mean equal templates.
 ///
 /// Escaped text that writes an ASCII character as `\u00xx` is copied as it is, since its borders cannot be told
 /// without unescaping.
 pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
-    let spelled_out = || memchr::memmem::find(bytes, b"\\u00").is_some();
-    if written == Written::Escaped && memchr::memchr(b'\\', bytes).is_some() && spelled_out() {
+    if written == Written::Escaped && spells_out_ascii(bytes) {
         out.extend_from_slice(bytes);
         return;
     }

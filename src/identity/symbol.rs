@@ -250,7 +250,11 @@ fn closure_method(class: &str) -> Option<&str> {
 /// Python: the module as far as its path tells it, and the function.
 fn python_symbol(frame: &Frame) -> Symbol {
     let path = frame.class.as_str();
-    let path = frame.file.as_deref().filter(|f| f.contains('/') || f.contains('\\')).unwrap_or(path);
+    let path = frame
+        .file
+        .as_deref()
+        .filter(|f| f.contains('/') || f.contains('\\'))
+        .unwrap_or(path);
     Symbol {
         class: module_of(path),
         method: frame.method.trim_matches(['<', '>']).to_owned(),
@@ -261,7 +265,10 @@ fn python_symbol(frame: &Frame) -> Symbol {
 /// application was unpacked says nothing.
 fn module_of(path: &str) -> String {
     let unified = path.replace('\\', "/");
-    let stem = unified.strip_suffix(".py").or_else(|| unified.strip_suffix(".pyx")).unwrap_or(&unified);
+    let stem = unified
+        .strip_suffix(".py")
+        .or_else(|| unified.strip_suffix(".pyx"))
+        .unwrap_or(&unified);
     let library = ["/site-packages/", "/dist-packages/"]
         .iter()
         .find_map(|mark| stem.rfind(mark).and_then(|at| stem.get(at + mark.len()..)))
@@ -341,9 +348,14 @@ mod tests {
             ("com.acme.Main$", "com.acme.Main"),
             ("com.acme.Main$$anon$3", "com.acme.Main"),
             ("StreamExecCalc$42", "StreamExecCalc"),
-            ("org.apache.spark.sql.catalyst.expressions.GeneratedClass$GeneratedIteratorForCodegenStage12",
-             "org.apache.spark.sql.catalyst.expressions.GeneratedClass.GeneratedIteratorForCodegenStage"),
-            ("com.acme.rules.RuleEvaluator_5f3a9c2b11", "com.acme.rules.RuleEvaluator"),
+            (
+                "org.apache.spark.sql.catalyst.expressions.GeneratedClass$GeneratedIteratorForCodegenStage12",
+                "org.apache.spark.sql.catalyst.expressions.GeneratedClass.GeneratedIteratorForCodegenStage",
+            ),
+            (
+                "com.acme.rules.RuleEvaluator_5f3a9c2b11",
+                "com.acme.rules.RuleEvaluator",
+            ),
             ("app//com.acme.Job", "com.acme.Job"),
             ("java.base@17.0.1/java.lang.Thread", "java.lang.Thread"),
             ("com.acme.RiskGateway$规则异常", "com.acme.RiskGateway.规则异常"),
@@ -401,21 +413,33 @@ mod tests {
     #[test]
     fn closures_are_called_by_their_method() {
         let of = |class, method| java_symbol(&frame(class, method)).map(|s| s.text());
-        assert_eq!(of("com.acme.Job$$anonfun$run$1", "apply").as_deref(), Some("com.acme.Job.run"));
-        assert_eq!(of("Pipeline$_load_closure1", "doCall").as_deref(), Some("Pipeline.load"));
+        assert_eq!(
+            of("com.acme.Job$$anonfun$run$1", "apply").as_deref(),
+            Some("com.acme.Job.run")
+        );
+        assert_eq!(
+            of("Pipeline$_load_closure1", "doCall").as_deref(),
+            Some("Pipeline.load")
+        );
     }
 
     #[test]
     fn python_and_node_modules_do_not_know_where_they_were_unpacked() {
         assert_eq!(module_of("/opt/app/common.py"), "common");
-        assert_eq!(module_of("/usr/local/lib/python3.11/asyncio/runners.py"), "asyncio.runners");
+        assert_eq!(
+            module_of("/usr/local/lib/python3.11/asyncio/runners.py"),
+            "asyncio.runners"
+        );
         assert_eq!(
             module_of("/opt/app/venv/lib/python3.11/site-packages/sqlalchemy/engine/base.py"),
             "sqlalchemy.engine.base"
         );
         assert_eq!(node_module("/opt/app/svc.js"), "svc");
         assert_eq!(node_module("node:net"), "node:net");
-        assert_eq!(node_module("/opt/app/node_modules/pg/lib/client.js"), "node_modules/pg/lib/client");
+        assert_eq!(
+            node_module("/opt/app/node_modules/pg/lib/client.js"),
+            "node_modules/pg/lib/client"
+        );
     }
 
     proptest! {

@@ -48,7 +48,11 @@ pub fn words(template: &str) -> usize {
         let letters = word.chars().filter(|c| c.is_alphabetic()).count();
         let wide = word.chars().any(|c| u32::from(c) > 0x2E80);
         // A text without blanks counts by its characters, two to a word.
-        count += if wide { letters.div_ceil(2) } else { usize::from(letters >= 2) };
+        count += if wide {
+            letters.div_ceil(2)
+        } else {
+            usize::from(letters >= 2)
+        };
     }
     count
 }

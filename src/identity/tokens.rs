@@ -29,10 +29,48 @@ const ID_DIGITS: usize = 3;
 const ID_CHANGES: usize = 4;
 /// Words that hold digits, in lower case: what they name does not vary.
 const WORDS_WITH_DIGITS: &[&str] = &[
-    "aes128", "aes192", "aes256", "amd64", "arm64", "base32", "base58", "base64", "big5", "cp1252", "crc32", "ed25519",
-    "float32", "float64", "gb18030", "gb2312", "h264", "h265", "int16", "int32", "int64", "int128", "iso8859",
-    "latin1", "pkcs12", "ripemd160", "rc4", "secp256k1", "sha1", "sha224", "sha256", "sha384", "sha512", "uint16",
-    "uint32", "uint64", "utf16", "utf32", "utf8mb4", "win32", "x509", "x86",
+    "aes128",
+    "aes192",
+    "aes256",
+    "amd64",
+    "arm64",
+    "base32",
+    "base58",
+    "base64",
+    "big5",
+    "cp1252",
+    "crc32",
+    "ed25519",
+    "float32",
+    "float64",
+    "gb18030",
+    "gb2312",
+    "h264",
+    "h265",
+    "int16",
+    "int32",
+    "int64",
+    "int128",
+    "iso8859",
+    "latin1",
+    "pkcs12",
+    "ripemd160",
+    "rc4",
+    "secp256k1",
+    "sha1",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "uint16",
+    "uint32",
+    "uint64",
+    "utf16",
+    "utf32",
+    "utf8mb4",
+    "win32",
+    "x509",
+    "x86",
 ];
 
 /// Replaces numbers and what is made of letters and digits without being a word.
@@ -53,7 +91,11 @@ pub fn mask_numbers(text: &str) -> String {
             continue;
         }
         let end = token_end(bytes, at);
-        let verdict = if is_code(at, &codes) { status_class(bytes, at, end) } else { judge(bytes, at, end) };
+        let verdict = if is_code(at, &codes) {
+            status_class(bytes, at, end)
+        } else {
+            judge(bytes, at, end)
+        };
         let Some(placeholder) = verdict else {
             at = end;
             continue;
@@ -73,7 +115,10 @@ pub fn mask_numbers(text: &str) -> String {
 
 /// An HTTP status stands for its class: 502 and 503 are one error, 404 is another. Other codes stay as they are.
 fn status_class(bytes: &[u8], start: usize, end: usize) -> Option<&'static str> {
-    let before = bytes.get(start.saturating_sub(12)..start).unwrap_or_default().to_ascii_lowercase();
+    let before = bytes
+        .get(start.saturating_sub(12)..start)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let http = [b"status".as_slice(), b"http", b"statuscode"]
         .iter()
         .any(|word| memchr::memmem::find(&before, word).is_some())
@@ -127,7 +172,9 @@ fn judge(bytes: &[u8], start: usize, end: usize) -> Option<&'static str> {
 }
 
 fn is_word(token: &[u8]) -> bool {
-    WORDS_WITH_DIGITS.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(token))
+    WORDS_WITH_DIGITS
+        .iter()
+        .any(|word| word.as_bytes().eq_ignore_ascii_case(token))
 }
 
 /// The start of a number with its sign; a hyphen after a word is no sign (`orders-3`).
@@ -140,7 +187,10 @@ fn with_sign(bytes: &[u8], start: usize, from: usize) -> usize {
     }
     let free = match at.checked_sub(1).and_then(|i| bytes.get(i)) {
         None => true,
-        Some(before) => matches!(before, b' ' | b'(' | b'[' | b'=' | b':' | b',' | b'<' | b'{' | b'"' | b'\'' | b'\t'),
+        Some(before) => matches!(
+            before,
+            b' ' | b'(' | b'[' | b'=' | b':' | b',' | b'<' | b'{' | b'"' | b'\'' | b'\t'
+        ),
     };
     if free { at } else { start }
 }
@@ -180,7 +230,10 @@ mod tests {
             ("req 49kpjk user123 u42 x2k4q", "req <ID> <ID> <ID> <ID>"),
             ("exit code 137 after 3 tries", "exit code 137 after <NUM> tries"),
             ("1.20.3", "<NUM>"),
-            ("status 503, HTTP 404: status=200", "status <HTTP5XX>, HTTP <HTTP4XX>: status=200"),
+            (
+                "status 503, HTTP 404: status=200",
+                "status <HTTP5XX>, HTTP <HTTP4XX>: status=200",
+            ),
             ("a_0_b", "a_<NUM>_b"),
         ] {
             assert_eq!(mask_numbers(text), masked);

@@ -117,6 +117,8 @@ pub enum IssueState {
     Resolved,
     /// Not to be shown for now.
     Muted,
+    /// Was resolved and came back. Counts as open wherever open is asked for.
+    Regressed,
 }
 
 /// Which issue, over which window.

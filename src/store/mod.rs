@@ -4,8 +4,12 @@
 //! always holds: a flush is one transaction; a question never waits for a flush.
 
 mod answers;
+mod editor;
+mod sqlite;
 
 pub use answers::*;
+pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
+pub use sqlite::{Durability, OpenError, Retained, Retention, Store, StoreOptions, WriteError, WriteErrorKind, Writer};
 
 /// Why a question could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,15 @@ pub trait Reader: Send + Sync {
     fn rejects(&self, limit: usize, after: Option<&str>) -> Result<Page<StoredReject>, ReadError>;
     /// Totals: the ledger over all sources, how much is stored, since when.
     fn totals(&self) -> Result<Totals, ReadError>;
+    /// What people said of an issue.
+    fn notes(&self, issue: crate::event::IssueId) -> Result<IssueNotes, ReadError> {
+        Err(ReadError::NotFound(issue.to_string()))
+    }
+    /// Markers that touch `from..to`, of a job (and those of all jobs) or of every job, oldest first.
+    fn markers(&self, from: i64, to: i64, job: Option<&str>) -> Result<Vec<Marker>, ReadError> {
+        let _ = (from, to, job);
+        Ok(Vec::new())
+    }
     /// Values of a field with their counts, most frequent first, for suggestions and filters.
     fn values(&self, field: &str, prefix: &str, limit: usize) -> Result<Vec<(String, u64)>, ReadError>;
 }

@@ -1,1 +1,4 @@
 //! Our own logs and metrics.
+
+pub mod logging;
+pub mod metrics;

@@ -1,0 +1,214 @@
+//! The writer thread: groups a fold into a flush and makes it durable.
+
+use super::push::{PushAnswer, RecordOutcome};
+use super::stop::Stop;
+use super::{ProcessError, Sink, SinkError};
+use crate::event::Fingerprint;
+use crate::fold::{Flush, Fold, Ledger, SourcePosition};
+use crate::telemetry::metrics::{self, Metric};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// A fold on its way to the sink.
+pub(super) struct Job {
+    pub(super) fold: Fold,
+    pub(super) positions: Vec<SourcePosition>,
+    pub(super) learned: Vec<(Box<str>, Box<str>)>,
+    pub(super) answers: Vec<Answer>,
+}
+
+/// A push that waits for its flush.
+pub(super) struct Answer {
+    pub(super) to: oneshot::Sender<PushAnswer>,
+    pub(super) outcomes: Vec<RecordOutcome>,
+}
+
+/// What to do when the sink refuses a flush for a reason that may pass (a full disk, a busy store).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Stop with the error: a person waits in front of it and starts again.
+    Stop,
+    /// Wait with growing pauses until it passes; reading is held back meanwhile and nothing is lost.
+    Wait,
+}
+
+/// What was made durable.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// By source.
+    pub ledgers: BTreeMap<Arc<str>, Ledger>,
+    /// Distinct fingerprints met, up to [`Totals::FINGERPRINTS`].
+    pub fingerprints: u64,
+    /// Whether there were more.
+    pub more_fingerprints: bool,
+    /// Flushes.
+    pub flushes: u64,
+}
+
+impl Totals {
+    /// How many distinct fingerprints are told apart: 16 MB of them.
+    pub const FINGERPRINTS: usize = 1_000_000;
+
+    /// Over all sources.
+    #[must_use]
+    pub fn all(&self) -> Ledger {
+        let mut all = Ledger::default();
+        self.ledgers.values().for_each(|ledger| all.add(ledger));
+        all
+    }
+}
+
+/// How writing ended.
+#[derive(Debug)]
+pub struct WriteReport {
+    /// What was made durable.
+    pub totals: Totals,
+    /// Why it ended before its time.
+    pub error: Option<ProcessError>,
+}
+
+/// The pipeline's handle to the writer thread.
+pub(super) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    thread: JoinHandle<WriteReport>,
+    stop: Stop,
+}
+
+/// How many flushes wait beside the one being applied. One keeps both threads busy; more would only cost memory.
+const WAITING: usize = 1;
+
+/// A pause grows from the first to the second while a sink refuses.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+
+impl Writer {
+    pub(super) fn start(sink: Box<dyn Sink>, on_failure: OnFailure, stop: &Stop) -> Result<Self, ProcessError> {
+        let (jobs, queue) = sync_channel(WAITING);
+        let stop = stop.clone();
+        let asked = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || write_all(sink, &queue, on_failure, &asked))
+            .map_err(ProcessError::Thread)?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread,
+            stop,
+        })
+    }
+
+    /// Hands a fold over, waiting while one waits already. `false` when the writer gave up.
+    pub(super) fn hand_over(&self, job: Job) -> bool {
+        let Some(jobs) = &self.jobs else {
+            return false;
+        };
+        jobs.send(job).is_ok()
+    }
+
+    /// Whether the writer gave up.
+    pub(super) fn gave_up(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits until all that was handed over has its fate.
+    pub(super) fn finish(mut self) -> Result<WriteReport, ProcessError> {
+        drop(self.jobs.take());
+        let report = self.thread.join().map_err(|_| ProcessError::Panicked("writer"));
+        self.stop.ask();
+        report
+    }
+}
+
+fn write_all(mut sink: Box<dyn Sink>, queue: &Receiver<Job>, on_failure: OnFailure, stop: &Stop) -> WriteReport {
+    let mut totals = Totals::default();
+    let mut fingerprints: HashSet<Fingerprint, foldhash::fast::RandomState> = HashSet::default();
+    while let Ok(job) = queue.recv() {
+        let flush = match job.fold.into_flush() {
+            Ok(flush) => Flush {
+                positions: job.positions,
+                learned: job.learned,
+                ..flush
+            },
+            Err(broken) => {
+                refuse(job.answers, &broken.to_string());
+                return WriteReport {
+                    totals,
+                    error: Some(broken.into()),
+                };
+            }
+        };
+        if let Err(error) = apply(&mut *sink, &flush, on_failure, stop) {
+            refuse(job.answers, &error.to_string());
+            return WriteReport {
+                totals,
+                error: Some(error.into()),
+            };
+        }
+        totals.enter(&flush, &mut fingerprints);
+        for answer in job.answers {
+            // Who asked may have gone away; the records are stored all the same.
+            drop(answer.to.send(Ok(answer.outcomes)));
+        }
+    }
+    WriteReport { totals, error: None }
+}
+
+fn apply(sink: &mut dyn Sink, flush: &Flush, on_failure: OnFailure, stop: &Stop) -> Result<(), SinkError> {
+    let begun = Instant::now();
+    let mut pause = PAUSES.0;
+    let mut told: Option<SinkError> = None;
+    loop {
+        let error = match sink.apply(flush) {
+            Ok(()) => break,
+            Err(error) => error,
+        };
+        if on_failure == OnFailure::Stop || !error.may_pass() {
+            return Err(error);
+        }
+        metrics::add(Metric::FlushRetries, 1);
+        // Once per change, not once per try.
+        if told.as_ref() != Some(&error) {
+            tracing::error!(%error, "the store refuses a flush; reading is held back until it passes");
+            told = Some(error.clone());
+        }
+        if stop.wait(pause) {
+            return Err(error);
+        }
+        pause = (pause * 2).min(PAUSES.1);
+    }
+    if told.is_some() {
+        tracing::info!("the store takes flushes again");
+    }
+    metrics::add(Metric::Flushes, 1);
+    metrics::add_seconds(Metric::FlushSeconds, begun.elapsed());
+    Ok(())
+}
+
+fn refuse(answers: Vec<Answer>, why: &str) {
+    for answer in answers {
+        drop(answer.to.send(Err(why.to_owned())));
+    }
+}
+
+impl Totals {
+    fn enter(&mut self, flush: &Flush, fingerprints: &mut HashSet<Fingerprint, foldhash::fast::RandomState>) {
+        self.flushes += 1;
+        for (source, ledger) in &flush.ledger {
+            self.ledgers.entry(Arc::clone(source)).or_default().add(ledger);
+            metrics::add(Metric::RecordsRead, ledger.records);
+            metrics::add(Metric::EventsFolded, ledger.folded);
+            metrics::add(Metric::RecordsRejected, ledger.rejected);
+        }
+        for delta in &flush.details {
+            if fingerprints.len() < Self::FINGERPRINTS {
+                fingerprints.insert(delta.fingerprint());
+            } else if !fingerprints.contains(&delta.fingerprint()) {
+                self.more_fingerprints = true;
+            }
+        }
+        self.fingerprints = u64::try_from(fingerprints.len()).unwrap_or(u64::MAX);
+    }
+}

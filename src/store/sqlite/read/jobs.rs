@@ -1,0 +1,299 @@
+//! Jobs and how well they are.
+//!
+//! Health begins at 100 and loses points for what the logs tell in the window, each loss with its sentence:
+//!
+//! | for | points |
+//! |---|---|
+//! | critical issues | 25 for the first, 5 for each more, at most 40 |
+//! | high issues | 10 for the first, 2 for each more, at most 25 |
+//! | restarts | 5 each, at most 25 |
+//! | new issues | 3 each, at most 15 |
+//! | a quarter of the events of a fleet of four jobs or more | 10 |
+//!
+//! Noise costs nothing. The numbers are ours: small enough that no single cause but repeated critical ones takes
+//! half, and bounded so that the causes can be told apart.
+
+use super::super::codes::{Column, Dim, FLAG_RESTART, field_code};
+use super::super::counts::{Ids, Window, sums};
+use super::super::dictionary;
+use super::super::write::{part_id, severity_id};
+use super::errors::value;
+use super::{Snapshot, failed, time_text};
+use crate::event::{Part, Severity};
+use crate::query::Field;
+use crate::store::{Job, JobDetail, JobsAsk, Page, ReadError};
+use std::collections::BTreeMap;
+
+/// Issues of a job that are shown with it.
+const TOP_ERRORS: usize = 20;
+
+/// What the window says of a job.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    count: u64,
+    issues: u64,
+    new: u64,
+    restarts: u64,
+    critical: u64,
+    high: u64,
+    /// The issue seen last: its attributes are those of the job.
+    latest: u32,
+    last_nanos: u64,
+}
+
+impl Snapshot<'_> {
+    /// A tally for every job with an event in the window, and the counts of every issue.
+    fn tallies(&self, window: Window) -> Result<(BTreeMap<u32, Tally>, Vec<u64>), ReadError> {
+        let counts = sums(self.connection, Dim::Issue, Ids::Below(self.numbers.next_issue), window).map_err(failed)?;
+        let (jobs, fps) = (self.narrow(Column::IssueJob)?, self.narrow(Column::IssueFp)?);
+        let (first, last) = (self.wide(Column::IssueFirst)?, self.wide(Column::IssueLast)?);
+        let (parts, flags) = (self.narrow(Column::FpPart)?, self.narrow(Column::FpFlags)?);
+        let severities = self.narrow(Column::FpSeverity)?;
+        let noise = part_id(Part::Noise);
+        let (critical, high) = (severity_id(Severity::Critical), severity_id(Severity::High));
+        let size = jobs.iter().max().map_or(0, |max| max.saturating_add(1));
+        let mut tallies = vec![Tally::default(); usize::try_from(size).unwrap_or(0)];
+        for (id, count) in (0_u32..).zip(&counts) {
+            let fp = value(&fps, id);
+            if *count == 0 || fp == 0 {
+                continue;
+            }
+            let job = usize::try_from(value(&jobs, id)).ok();
+            let Some(tally) = job.and_then(|job| tallies.get_mut(job)) else {
+                continue;
+            };
+            let last = value(&last, id);
+            if tally.latest == 0 || last > tally.last_nanos {
+                (tally.latest, tally.last_nanos) = (id, last);
+            }
+            if value(&flags, fp) & FLAG_RESTART != 0 {
+                tally.restarts += count;
+            }
+            if value(&parts, fp) == noise {
+                continue;
+            }
+            tally.count += count;
+            tally.issues += 1;
+            let first = value(&first, id);
+            tally.new += u64::from(first >= window.from_nanos() && first < window.to_nanos());
+            let severity = value(&severities, fp);
+            tally.critical += u64::from(severity == critical);
+            tally.high += u64::from(severity == high);
+        }
+        let tallies = (0_u32..).zip(tallies).filter(|(_, tally)| tally.latest != 0).collect();
+        Ok((tallies, counts))
+    }
+
+    pub(super) fn jobs(&self, ask: &JobsAsk) -> Result<Page<Job>, ReadError> {
+        let limit = ask.limit.clamp(1, 500);
+        let window = Window::of_millis(ask.from, ask.to);
+        let after = ask.after.as_deref().map(read_cursor).transpose()?;
+        let (tallies, _) = self.tallies(window)?;
+        let fleet = Fleet::of(&tallies);
+        let wanted = ask.name.to_lowercase();
+        let mut found = Vec::new();
+        for (job, tally) in &tallies {
+            let (health, _) = health(tally, fleet);
+            let place = (health, u64::MAX - tally.count, *job);
+            if after.is_some_and(|after| place <= after) {
+                continue;
+            }
+            if !wanted.is_empty() {
+                let name = self.name(Field::Job, *job)?.unwrap_or_default();
+                if !name.to_lowercase().contains(&wanted) {
+                    continue;
+                }
+            }
+            found.push(place);
+        }
+        found.sort_unstable();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|(health, rest, job)| format!("{health}.{rest:x}.{job:x}"));
+        let ids: Vec<u32> = found.iter().map(|(_, _, job)| *job).collect();
+        let mut lines = if ask.sparkline > 0 {
+            let size = ids.iter().max().map_or(0, |max| max.saturating_add(1));
+            self.count(Dim::LoudJob, &ids, size, window, ask.sparkline)?
+        } else {
+            Default::default()
+        };
+        let mut items = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(tally) = tallies.get(&id) {
+                let line = lines.remove(&id).map(|(_, line)| line).unwrap_or_default();
+                items.push(self.shown(id, tally, fleet, line)?);
+            }
+        }
+        Ok(Page { items, next })
+    }
+
+    pub(super) fn job(&self, name: &str, window: Window) -> Result<JobDetail, ReadError> {
+        let unknown = || ReadError::NotFound(format!("job {:?}", name.chars().take(200).collect::<String>()));
+        let code = field_code(Field::Job).unwrap_or(0);
+        let id = dictionary::find(self.connection, code, name)
+            .map_err(failed)?
+            .ok_or_else(unknown)?;
+        let (tallies, counts) = self.tallies(window)?;
+        let jobs = self.narrow(Column::IssueJob)?;
+        let fps = self.narrow(Column::IssueFp)?;
+        let last = self.wide(Column::IssueLast)?;
+        let mut tally = tallies.get(&id).copied().unwrap_or_default();
+        let mut top: Vec<(u64, u32)> = Vec::new();
+        for (issue, job) in (0_u32..).zip(jobs.iter()) {
+            if *job != id || value(&fps, issue) == 0 {
+                continue;
+            }
+            let nanos = value(&last, issue);
+            if tally.latest == 0 || nanos > tally.last_nanos {
+                (tally.latest, tally.last_nanos) = (issue, nanos);
+            }
+            let count = value(&counts, issue);
+            if count > 0 {
+                top.push((count, issue));
+            }
+        }
+        if tally.latest == 0 {
+            return Err(unknown());
+        }
+        top.sort_unstable_by(|a, b| b.cmp(a));
+        top.truncate(TOP_ERRORS);
+        let ids: Vec<u32> = top.into_iter().map(|(_, id)| id).collect();
+        let now = i64::from(window.to).saturating_mul(60_000);
+        Ok(JobDetail {
+            job: self.shown(id, &tally, Fleet::of(&tallies), Vec::new())?,
+            top_errors: self.hydrate(&ids, window, 0, now)?,
+        })
+    }
+
+    fn shown(&self, id: u32, tally: &Tally, fleet: Fleet, sparkline: Vec<u64>) -> Result<Job, ReadError> {
+        let attribute = |column, field| -> Result<Option<String>, ReadError> {
+            self.name(field, u32::try_from(self.one(column, tally.latest)?).unwrap_or(0))
+        };
+        let (health, health_parts) = health(tally, fleet);
+        Ok(Job {
+            job: self.name(Field::Job, id)?.unwrap_or_else(|| "-".to_owned()),
+            team: attribute(Column::IssueTeam, Field::Team)?,
+            cluster: attribute(Column::IssueCluster, Field::Cluster)?,
+            engine: attribute(Column::IssueEngine, Field::Engine)?,
+            count: tally.count,
+            issues: tally.issues,
+            new_issues: tally.new,
+            restarts: tally.restarts,
+            health,
+            health_parts,
+            last_seen: time_text(tally.last_nanos),
+            sparkline,
+        })
+    }
+}
+
+fn read_cursor(cursor: &str) -> Result<(u32, u64, u32), ReadError> {
+    let mut parts = cursor.split('.');
+    let place = (|| {
+        let health = parts.next()?.parse().ok()?;
+        let rest = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let job = u32::from_str_radix(parts.next()?, 16).ok()?;
+        parts.next().is_none().then_some((health, rest, job))
+    })();
+    place.ok_or_else(|| {
+        let shown: String = cursor.chars().take(64).collect();
+        ReadError::BadRequest(format!("after={shown:?} is not a cursor of jobs; begin without one"))
+    })
+}
+
+/// All jobs together.
+#[derive(Debug, Clone, Copy)]
+struct Fleet {
+    jobs: usize,
+    count: u64,
+}
+
+impl Fleet {
+    fn of(tallies: &BTreeMap<u32, Tally>) -> Self {
+        Self {
+            jobs: tallies.len(),
+            count: tallies.values().map(|tally| tally.count).sum(),
+        }
+    }
+}
+
+/// Health and one sentence per loss.
+fn health(tally: &Tally, fleet: Fleet) -> (u32, Vec<String>) {
+    let steps = |number: u64, first: u64, each: u64, most: u64| match number.checked_sub(1) {
+        None => 0,
+        Some(more) => first.saturating_add(more.saturating_mul(each)).min(most),
+    };
+    let issues = |number: u64| if number == 1 { "issue" } else { "issues" };
+    let share = if fleet.count > 0 {
+        tally.count.saturating_mul(100) / fleet.count
+    } else {
+        0
+    };
+    let (critical, high) = (tally.critical, tally.high);
+    let losses = [
+        (
+            steps(critical, 25, 5, 40),
+            format!("{critical} critical {}", issues(critical)),
+        ),
+        (
+            steps(high, 10, 2, 25),
+            format!("{high} {} of high severity", issues(high)),
+        ),
+        (
+            steps(tally.restarts, 5, 5, 25),
+            format!(
+                "{} {}",
+                tally.restarts,
+                if tally.restarts == 1 { "restart" } else { "restarts" }
+            ),
+        ),
+        (
+            steps(tally.new, 3, 3, 15),
+            format!("{} new {}", tally.new, issues(tally.new)),
+        ),
+        (
+            if fleet.jobs >= 4 && share >= 25 { 10 } else { 0 },
+            format!("{share} % of all events of {} jobs", fleet.jobs),
+        ),
+    ];
+    let lost: u64 = losses.iter().map(|(points, _)| points).sum();
+    let parts = losses.into_iter().filter(|(points, _)| *points > 0);
+    let parts = parts.map(|(points, why)| format!("-{points}: {why}")).collect();
+    (u32::try_from(100_u64.saturating_sub(lost)).unwrap_or(0), parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_lost_is_told() {
+        let fleet = Fleet { jobs: 4, count: 100 };
+        let tally = Tally {
+            count: 30,
+            issues: 5,
+            new: 2,
+            restarts: 3,
+            critical: 2,
+            high: 1,
+            ..Tally::default()
+        };
+        let (health, parts) = health(&tally, fleet);
+        let lost: u32 = parts
+            .iter()
+            .map(|part| {
+                part.trim_start_matches('-')
+                    .split(':')
+                    .next()
+                    .unwrap()
+                    .parse::<u32>()
+                    .unwrap()
+            })
+            .sum();
+        assert_eq!((health, lost), (19, 81));
+        assert_eq!(super::health(&Tally::default(), fleet), (100, Vec::new()));
+    }
+}

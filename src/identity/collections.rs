@@ -152,7 +152,10 @@ mod tests {
             ),
             ("Key (id)=(0) already exists", "Key (id)=(<LIST>) already exists"),
             ("Failing row contains (1, null)", "Failing row contains (<LIST>)"),
-            ("cannot find field x from [a:_col] or [a:b, c:d]", "cannot find field x from [<LIST>] or [<LIST>]"),
+            (
+                "cannot find field x from [a:_col] or [a:b, c:d]",
+                "cannot find field x from [<LIST>] or [<LIST>]",
+            ),
             ("()[]{}", "()[]{<MAP>}"),
         ] {
             assert_eq!(mask_collections(text), masked);

@@ -58,7 +58,10 @@ pub fn site(trace: &StackTrace, index: usize, ownership: &Ownership, most: usize
     let thrower = frames.iter().find(|f| f.layer != Layer::Jdk).cloned();
     Site {
         owners: owners(frames, most),
-        throwers: thrower.as_ref().map(|t| of_layer(frames, t.layer, most)).unwrap_or_default(),
+        throwers: thrower
+            .as_ref()
+            .map(|t| of_layer(frames, t.layer, most))
+            .unwrap_or_default(),
         thrower,
         any,
     }

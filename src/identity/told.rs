@@ -7,7 +7,7 @@ use super::symbol::class_name;
 use super::template::{template, words};
 use super::{IdentityRules, skeleton};
 use crate::decode::stack::stack_trace;
-use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Thrown, Throwable};
+use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Throwable, Thrown};
 use serde::Serialize;
 
 /// Owner frames that are told.
@@ -146,7 +146,10 @@ fn named_root(event: &ErrorEvent<'_>, trace: Option<&StackTrace>) -> Option<Thro
 }
 
 fn append_root(told: &mut Told, mut root: Throwable) {
-    told.note(format!("the writer names {} as the root; the stack does not reach it", root.class));
+    told.note(format!(
+        "the writer names {} as the root; the stack does not reach it",
+        root.class
+    ));
     match &mut told.trace {
         Some(trace) => {
             if let Some(deepest) = trace.chain().last() {
@@ -171,7 +174,9 @@ fn follow_named_causes(trace: &mut StackTrace) -> Option<String> {
     for _ in 0..NAMED_CAUSES {
         let deepest = *trace.chain().last()?;
         let above = trace.throwables.get(deepest)?;
-        let Some((class, message)) = named_cause(above.message.as_deref().unwrap_or_default()) else { break };
+        let Some((class, message)) = named_cause(above.message.as_deref().unwrap_or_default()) else {
+            break;
+        };
         if class_name(class) == class_name(&above.class) && message.is_none() {
             break;
         }
@@ -195,7 +200,9 @@ fn named_cause(message: &str) -> Option<(&str, Option<&str>)> {
         .find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '$' | '_')))
         .unwrap_or(message.len());
     let (class, rest) = message.split_at_checked(end)?;
-    let throwable = ["Exception", "Error", "Throwable"].iter().any(|tail| class.ends_with(tail));
+    let throwable = ["Exception", "Error", "Throwable"]
+        .iter()
+        .any(|tail| class.ends_with(tail));
     if !throwable || class.matches('.').count() < 2 {
         return None;
     }
@@ -257,13 +264,22 @@ fn with_throwable(
         None => None,
     };
     let Some(index) = index else { return };
-    let Some(throwable) = trace.throwables.get(index) else { return };
+    let Some(throwable) = trace.throwables.get(index) else {
+        return;
+    };
     let telling = link(throwable);
     let message = throwable.message.as_deref().map(|m| template(m, &rules.masks));
     let site = site(trace, index, &rules.ownership, OWNERS);
     told.exception = Some(telling.class.clone());
     told.exception_template.clone_from(&message);
-    decide(told, &telling, message.as_deref().unwrap_or_default(), &site, trace.language, rules);
+    decide(
+        told,
+        &telling,
+        message.as_deref().unwrap_or_default(),
+        &site,
+        trace.language,
+        rules,
+    );
     if !site.any {
         frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
     }
@@ -276,7 +292,10 @@ fn with_throwable(
 fn group_pieces(pieces: &[Piece]) -> Vec<Piece> {
     let first = |name: &str| pieces.iter().find(|piece| piece.name == name).cloned();
     let class = first("code").or_else(|| first("class"));
-    class.into_iter().chain(first("frame").or_else(|| first("logger"))).collect()
+    class
+        .into_iter()
+        .chain(first("frame").or_else(|| first("logger")))
+        .collect()
 }
 
 /// Class, then frames where they decide, then the message where they do not.

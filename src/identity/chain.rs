@@ -57,6 +57,8 @@ pub enum Telling {
 pub struct ChainRules {
     wrappers: Vec<Name>,
     mute: Vec<Mute>,
+    frames_decide: Vec<Name>,
+    message_decides: Vec<Name>,
 }
 
 /// A class: qualified, or simple when it has no dot.
@@ -78,6 +80,10 @@ struct Mute {
 struct ChainFile {
     wrappers: Vec<String>,
     mute: Vec<MuteEntry>,
+    #[serde(default)]
+    frames_decide: Vec<String>,
+    #[serde(default)]
+    message_decides: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,7 +154,21 @@ impl ChainRules {
         Ok(Self {
             wrappers: file.wrappers.iter().map(|c| Name::new(c)).collect(),
             mute,
+            frames_decide: file.frames_decide.iter().map(|c| Name::new(c)).collect(),
+            message_decides: file.message_decides.iter().map(|c| Name::new(c)).collect(),
         })
+    }
+
+    /// Whether the message of a class only repeats values, so that frames decide wherever there are some.
+    #[must_use]
+    pub fn frames_decide(&self, class: &str) -> bool {
+        self.frames_decide.iter().any(|name| name.is(class))
+    }
+
+    /// Whether the place where a class is thrown is chance (memory is used up anywhere), so that its message decides.
+    #[must_use]
+    pub fn message_decides(&self, class: &str) -> bool {
+        self.message_decides.iter().any(|name| name.is(class))
     }
 
     /// The verdict on each throwable of a chain, outermost first.

@@ -78,7 +78,9 @@ fn replacement(opener: Option<u8>, inside: &str, before: &str) -> Option<&'stati
             if trimmed == "<LIST>" {
                 return None;
             }
-            let value = before.trim_end().ends_with(['=', ':']);
+            // After a word, one thing in brackets is a value too: a list of one element looks so.
+            let one = before.ends_with(' ') && !before.trim().is_empty() && !trimmed.contains(' ');
+            let value = before.trim_end().ends_with(['=', ':']) || one;
             let statement = trimmed.starts_with("SQL:") || trimmed.starts_with("parameters:");
             let list = statement || inside.contains(", ") || inside.contains("\",\"") || inside.contains(">,<");
             ((list || (value && !is_code(trimmed))) && !sentence(inside)).then_some("<LIST>")
@@ -150,6 +152,10 @@ mod tests {
             ),
             ("Key (id)=(0) already exists", "Key (id)=(<LIST>) already exists"),
             ("Failing row contains (1, null)", "Failing row contains (<LIST>)"),
+            (
+                "cannot find field x from [a:_col] or [a:b, c:d]",
+                "cannot find field x from [<LIST>] or [<LIST>]",
+            ),
             ("()[]{}", "()[]{<MAP>}"),
         ] {
             assert_eq!(mask_collections(text), masked);

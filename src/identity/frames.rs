@@ -37,6 +37,8 @@ pub struct Site {
     pub owners: Vec<OwnedFrame>,
     /// The topmost frame that is not the JDK's: who threw.
     pub thrower: Option<OwnedFrame>,
+    /// The distinct frames of the thrower's layer, topmost first.
+    pub throwers: Vec<OwnedFrame>,
     /// Whether there were any frames at all.
     pub any: bool,
 }
@@ -56,6 +58,10 @@ pub fn site(trace: &StackTrace, index: usize, ownership: &Ownership, most: usize
     let thrower = frames.iter().find(|f| f.layer != Layer::Jdk).cloned();
     Site {
         owners: owners(frames, most),
+        throwers: thrower
+            .as_ref()
+            .map(|t| of_layer(frames, t.layer, most))
+            .unwrap_or_default(),
         thrower,
         any,
     }
@@ -65,10 +71,14 @@ fn owners(frames: &[OwnedFrame], most: usize) -> Vec<OwnedFrame> {
     let Some(best) = frames.iter().map(|f| f.layer).min() else {
         return Vec::new();
     };
+    of_layer(frames, best, most)
+}
+
+fn of_layer(frames: &[OwnedFrame], layer: Layer, most: usize) -> Vec<OwnedFrame> {
     let mut seen = HashSet::new();
     frames
         .iter()
-        .filter(|f| f.layer == best && seen.insert(f.symbol.as_str()))
+        .filter(|f| f.layer == layer && seen.insert(f.symbol.as_str()))
         .take(most)
         .cloned()
         .collect()
@@ -111,6 +121,7 @@ fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
     };
     Site {
         thrower: owners.first().cloned(),
+        throwers: owners.clone(),
         owners,
         any,
     }

@@ -148,6 +148,11 @@ pub fn pieces<'t>(told: &'t Told, class: &Classified) -> Cow<'t, [Piece]> {
 /// The identity of what was told, as the rules classified it.
 #[must_use]
 pub fn identity(told: &Told, class: &Classified) -> Identity {
+    let pieces = pieces(told, class);
+    let group = match &pieces {
+        Cow::Borrowed(_) => &told.group_pieces,
+        Cow::Owned(noise) => noise,
+    };
     Identity {
         error_type: Arc::clone(&class.error_type),
         category: Arc::clone(&class.category),
@@ -159,7 +164,7 @@ pub fn identity(told: &Told, class: &Classified) -> Identity {
         exception_chain: told.chain.iter().map(|link| link.class.clone()).collect(),
         top_frame: told.owners.first().map(|frame| frame.symbol.clone()),
         exception_template: told.exception_template.clone(),
-        fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces(told, class))),
-        group: Group(Recipe::of("group", &told.group_pieces)),
+        fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces)),
+        group: Group(Recipe::of("group", group)),
     }
 }

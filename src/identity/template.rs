@@ -41,6 +41,10 @@ pub fn words(template: &str) -> usize {
         if word.contains('<') {
             continue;
         }
+        if is_qualified(word) {
+            count += 2;
+            continue;
+        }
         let letters = word.chars().filter(|c| c.is_alphabetic()).count();
         let wide = word.chars().any(|c| u32::from(c) > 0x2E80);
         // A text without blanks counts by its characters, two to a word.
@@ -51,6 +55,18 @@ pub fn words(template: &str) -> usize {
         };
     }
     count
+}
+
+/// `com.acme.Job`: the name of a class or a package says as much as a sentence.
+fn is_qualified(word: &str) -> bool {
+    let mut parts = 0;
+    for part in word.split('.') {
+        if !part.starts_with(char::is_alphabetic) {
+            return false;
+        }
+        parts += 1;
+    }
+    parts >= 3
 }
 
 fn bounded(text: &str) -> String {

@@ -10,10 +10,18 @@ use crate::decode::stack::stack_trace;
 use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Throwable, Thrown};
 use serde::Serialize;
 
-/// Owner frames that go into a fingerprint.
-const OWNERS: usize = 1;
+/// Owner frames that are told.
+const OWNERS: usize = 5;
+/// Owner frames that go into a fingerprint where the user's own code threw.
+const OWN_FRAMES: usize = 1;
+/// Owner frames that go into a fingerprint where a library threw and its message tells nothing.
+const LIBRARY_FRAMES: usize = 1;
 /// A message with fewer words of its own does not tell one error from another.
 const TELLING_WORDS: usize = 2;
+/// A message with this many words of its own tells one error from another without frames.
+const CLEAR_WORDS: usize = 4;
+/// Causes named by messages that are followed, one inside the other.
+const NAMED_CAUSES: usize = 4;
 /// A throwable written shorter than this has no frames, and may be told apart by its task.
 ///
 /// The memo key holds the task for such events only, and its limit is higher.
@@ -99,6 +107,11 @@ pub fn tell(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRules) ->
     if let Some(root) = root {
         append_root(&mut told, root);
     }
+    if let Some(trace) = &mut told.trace
+        && let Some(note) = follow_named_causes(trace)
+    {
+        told.note(note);
+    }
     match told.trace.take() {
         None => without_throwable(&mut told, &logger),
         Some(trace) => {
@@ -151,6 +164,52 @@ fn append_root(told: &mut Told, mut root: Throwable) {
                 truncated: true,
             });
         }
+    }
+}
+
+/// A cause that a message names and the chain has lost (`java.io.IOException: a.b.SaslException: GSS initiate failed`)
+/// becomes a throwable of its own, with the frames of the one that names it.
+fn follow_named_causes(trace: &mut StackTrace) -> Option<String> {
+    let mut note = None;
+    for _ in 0..NAMED_CAUSES {
+        let deepest = *trace.chain().last()?;
+        let above = trace.throwables.get(deepest)?;
+        let Some((class, message)) = named_cause(above.message.as_deref().unwrap_or_default()) else {
+            break;
+        };
+        if class_name(class) == class_name(&above.class) && message.is_none() {
+            break;
+        }
+        note = Some(format!("the message names {class} as the cause"));
+        let cause = Throwable {
+            class: class.to_owned(),
+            message: message.map(str::to_owned),
+            frames: Vec::new(),
+            common: 1,
+            omitted: 0,
+            relation: Relation::CauseOf(deepest),
+        };
+        trace.throwables.push(cause);
+    }
+    note
+}
+
+/// Class and message of `a.b.SomeException: message`.
+fn named_cause(message: &str) -> Option<(&str, Option<&str>)> {
+    let end = message
+        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '$' | '_')))
+        .unwrap_or(message.len());
+    let (class, rest) = message.split_at_checked(end)?;
+    let throwable = ["Exception", "Error", "Throwable"]
+        .iter()
+        .any(|tail| class.ends_with(tail));
+    if !throwable || class.matches('.').count() < 2 {
+        return None;
+    }
+    let rest = rest.trim();
+    match rest.strip_prefix(':') {
+        Some(message) => Some((class, Some(message.trim()).filter(|m| !m.is_empty() && *m != "null"))),
+        None => rest.is_empty().then_some((class, None)),
     }
 }
 
@@ -219,32 +278,28 @@ fn with_throwable(
         message.as_deref().unwrap_or_default(),
         &site,
         trace.language,
+        rules,
     );
     if !site.any {
         frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
     }
-    told.group_pieces = vec![
-        Piece {
-            name: "class".to_owned(),
-            value: telling.class,
-        },
-        match site.owners.first() {
-            Some(frame) => Piece {
-                name: "frame".to_owned(),
-                value: frame.symbol.clone(),
-            },
-            None => Piece {
-                name: "logger".to_owned(),
-                value: logger.to_owned(),
-            },
-        },
-    ];
+    told.group_pieces = group_pieces(&told.pieces);
     told.owners = site.owners;
     told.thrower = site.thrower;
 }
 
+/// What the fingerprint says first: class and owner frame. Made of its pieces, so that it belongs to one group.
+fn group_pieces(pieces: &[Piece]) -> Vec<Piece> {
+    let first = |name: &str| pieces.iter().find(|piece| piece.name == name).cloned();
+    let class = first("code").or_else(|| first("class"));
+    class
+        .into_iter()
+        .chain(first("frame").or_else(|| first("logger")))
+        .collect()
+}
+
 /// Class, then frames where they decide, then the message where they do not.
-fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language) {
+fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language, rules: &IdentityRules) {
     if let Some(code) = chain::code(telling) {
         told.note("the code in brackets says what happened, in whatever language the class is");
         told.piece("code", code);
@@ -252,15 +307,34 @@ fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language:
         return;
     }
     told.piece("class", identifying_class(&telling.class, language));
+    let library = &site.throwers;
     let own_throw = site.thrower.as_ref().is_some_and(|t| t.layer == Layer::User);
-    if own_throw {
+    let spoken = words(message);
+    let generic = rules.chain.frames_decide(&telling.class);
+    let owned = site.owners.first().is_some_and(|f| f.layer != Layer::Jdk);
+    let (frames, from) = if rules.chain.message_decides(&telling.class) && !message.is_empty() {
+        told.note("a class that is thrown anywhere: its message decides");
+        told.piece("message", message);
+        (0, &site.owners)
+    } else if own_throw {
         told.note("thrown in the user's own code: its frames decide");
-    } else if words(message) >= TELLING_WORDS {
+        (OWN_FRAMES, &site.owners)
+    } else if generic && owned {
+        told.note("a class whose message only repeats values: frames decide");
+        (LIBRARY_FRAMES, library)
+    } else if spoken >= CLEAR_WORDS {
         told.note("thrown by a library: its message decides");
         told.piece("message", message);
-        return;
-    }
-    for frame in &site.owners {
+        (0, &site.owners)
+    } else if spoken >= TELLING_WORDS {
+        told.note("thrown by a library with few words: message and owner frame decide");
+        told.piece("message", message);
+        (1, library)
+    } else {
+        told.note("thrown by a library without a telling message: frames decide");
+        (LIBRARY_FRAMES, library)
+    };
+    for frame in from.iter().take(frames) {
         told.piece("frame", &frame.symbol);
     }
 }

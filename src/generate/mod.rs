@@ -10,9 +10,10 @@
 //!
 //! - `families.txt`, [`library`]: the kinds of failures and their stacks.
 //! - [`jobs`]: who fails. [`plan`], [`cascade`], [`fleet`], [`incidents`]: when, with what, and what follows.
-//! - [`layouts`], [`template`]: how it is written.
+//! - [`layouts`], [`beside`], [`template`], [`scene`]: how it is written.
 //! - [`truth`]: what was written, and the format of the truth file.
 
+mod beside;
 mod cascade;
 mod fleet;
 mod generator;
@@ -23,6 +24,7 @@ mod library;
 mod options;
 mod plan;
 mod random;
+mod scene;
 mod template;
 pub mod truth;
 

@@ -8,9 +8,9 @@
 //! A record is a template (one per family, layout and platform) with slots; what a slot holds belongs to the job
 //! (package, ids, hosts), to the record (subtask, attempt) or is new at each place (ids, offsets, durations).
 //!
-//! - `families.txt`, [`library`]: the kinds of failures and their stacks.
-//! - [`jobs`]: who fails. [`plan`], [`cascade`], [`fleet`], [`incidents`]: when, with what, and what follows.
-//! - [`layouts`], [`beside`], [`template`], [`scene`]: how it is written.
+//! - `families.txt`, `library`: the kinds of failures and their stacks.
+//! - `jobs`: who fails. `plan`, `cascade`, `fleet`, `incidents`: when, with what, and what follows.
+//! - `layouts`, `beside`, `template`, `scene`: how it is written.
 //! - [`truth`]: what was written, and the format of the truth file.
 
 mod beside;

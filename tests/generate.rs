@@ -109,7 +109,10 @@ fn steady_has_the_shape_of_the_sizing_study() {
     let mut record = Vec::new();
     while generator.next_record(&mut record) {
         sizes.push(record.len());
-        without_stack += usize::from(stack(&json(&record)).is_none());
+        // Reading every tenth is enough for a share and saves most of the time.
+        if sizes.len() % 10 == 0 {
+            without_stack += 10 * usize::from(stack(&json(&record)).is_none());
+        }
         record.clear();
     }
     let truth = generator.truth();

@@ -9,9 +9,11 @@
     reason = "a test that meets a surprise ends there"
 )]
 
+use seismolog::decode::stack::stack_trace;
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::Thrown;
 use seismolog::generate::{Generator, LayoutChoice, LayoutKind, Options, Scenario, records};
+use seismolog::rules::{RuleSet, ToldError, ToldThrowable};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -291,6 +293,14 @@ fn wrong_options_are_usage_faults_with_a_remedy() {
         (["--scenario", "steady", "--jobs", "0"], "1 to 100000"),
         (["--scenario", "steady", "--rate", "0"], "at least 1"),
         (
+            ["--scenario", "steady", "--start", "2300-01-01T00:00:00Z"],
+            "between 1970 and 2261",
+        ),
+        (
+            ["--scenario", "steady", "--count", "18446744073709551615"],
+            "between 1970 and 2261",
+        ),
+        (
             ["--scenario", "calm", "--seed", "1"],
             "steady, storm, novel, cascade, fleet",
         ),
@@ -337,5 +347,111 @@ fn every_record_is_decoded_as_the_layout_it_was_written_in() {
                 assert_eq!(outcomes, 1, "{shown:.300}");
             }
         }
+    }
+}
+
+/// The chain a record's throwable is parsed to is the one the truth tells, in every layout that writes the whole one.
+#[test]
+fn the_cause_chains_of_the_truth_are_those_of_the_records() {
+    for layout in [
+        LayoutKind::Ecs,
+        LayoutKind::JsonLayout,
+        LayoutKind::Recipe,
+        LayoutKind::Logback,
+        LayoutKind::Logstash,
+    ] {
+        let options = Options {
+            layout: LayoutChoice::One(layout),
+            ..Options::of(Scenario::Steady, 3000)
+        };
+        let mut generator = Generator::new(&options).unwrap();
+        let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+        let mut parsed: BTreeMap<(String, Vec<String>), u64> = BTreeMap::new();
+        let mut record = Vec::new();
+        while generator.next_record(&mut record) {
+            let name = job_name(&json(&record)).to_owned();
+            decoder.decode(&record, &mut |outcome| {
+                let trace = stack_trace(&outcome.unwrap().thrown);
+                let chain = trace.map_or_else(Vec::new, |trace| {
+                    trace
+                        .chain()
+                        .into_iter()
+                        .map(|at| trace.throwables[at].class.clone())
+                        .collect()
+                });
+                *parsed.entry((name.clone(), chain)).or_default() += 1;
+            });
+            record.clear();
+        }
+        let truth = serde_json::to_value(generator.truth()).unwrap();
+        let mut told: BTreeMap<(String, Vec<String>), u64> = BTreeMap::new();
+        for pair in truth["pairs"].as_array().unwrap() {
+            let [job, family, count] = [0, 1, 2].map(|at| pair[at].as_u64().unwrap() as usize);
+            let job = &truth["jobs"][job];
+            let package = job["package"].as_str().unwrap();
+            let classes = truth["families"][family]["chain"].as_array().unwrap().iter();
+            let chain = classes
+                .map(|class| class.as_str().unwrap().replace("{pkg}", package))
+                .collect();
+            *told
+                .entry((job["job_name"].as_str().unwrap().to_owned(), chain))
+                .or_default() += count as u64;
+        }
+        for (known, count) in &told {
+            assert_eq!(parsed.get(known), Some(count), "{}: {known:?}", layout.as_str());
+        }
+        assert_eq!(parsed.len(), told.len(), "{}", layout.as_str());
+    }
+}
+
+/// What is expected of a family is what the shipped rules say of its records; where the truth expects nothing they may
+/// say anything.
+#[test]
+fn the_types_the_truth_expects_are_those_the_rules_tell() {
+    let rules = RuleSet::shipped().unwrap();
+    let options = Options {
+        layout: LayoutChoice::One(LayoutKind::Ecs),
+        ..Options::of(Scenario::Steady, 5000)
+    };
+    let mut generator = Generator::new(&options).unwrap();
+    let mut decoder = Decoder::new(Limits::default(), jiff::tz::TimeZone::UTC);
+    let mut told: BTreeMap<String, u64> = BTreeMap::new();
+    let mut record = Vec::new();
+    while generator.next_record(&mut record) {
+        decoder.decode(&record, &mut |outcome| {
+            let event = outcome.unwrap();
+            let trace = stack_trace(&event.thrown);
+            let throwables = trace.as_ref().map_or_else(Vec::new, |trace| {
+                trace.chain().into_iter().map(|at| &trace.throwables[at]).collect()
+            });
+            let chain: Vec<ToldThrowable<'_>> = throwables
+                .iter()
+                .map(|throwable| ToldThrowable {
+                    class: &throwable.class,
+                    message: throwable.message.as_deref(),
+                })
+                .collect();
+            let rule = rules.errors().classify(&ToldError {
+                message: &event.message.decoded(),
+                logger: event.logger.as_ref().map(|logger| logger.decoded()).as_deref(),
+                level: event.level.as_ref().map(|level| level.decoded()).as_deref(),
+                chain: &chain,
+                suppressed: &[],
+            });
+            *told
+                .entry(rule.map_or("unclassified", |rule| &rule.id).to_owned())
+                .or_default() += 1;
+        });
+        record.clear();
+    }
+    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+    let truth = generator.truth();
+    for family in truth.families.iter().filter(|family| family.count > 0) {
+        if let Some(error_type) = &family.error_type {
+            *expected.entry(error_type).or_default() += family.count;
+        }
+    }
+    for (error_type, count) in expected {
+        assert_eq!(told.get(error_type), Some(&count), "{error_type}");
     }
 }

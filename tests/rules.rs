@@ -1,25 +1,173 @@
-//! The shipped rules, as a whole.
+//! The rules through the binary.
 
-use seismolog::rules::{RuleSet, run_examples};
+use assert_cmd::Command;
+use predicates::prelude::*;
+use std::fs;
 
-#[test]
-fn the_shipped_rules_load() {
-    if let Err(faults) = RuleSet::shipped() {
-        panic!("{faults}");
-    }
+fn seismolog() -> Command {
+    Command::cargo_bin("seismolog").unwrap()
 }
 
 #[test]
 fn every_example_of_the_shipped_rules_holds() {
-    let run = run_examples(None).unwrap_or_else(|faults| panic!("{faults}"));
-    for failed in &run.failed {
-        eprintln!("{failed:?}");
-    }
-    assert!(
-        run.failed.is_empty(),
-        "{} of {} examples failed",
-        run.failed.len(),
-        run.run
+    let empty = tempfile::tempdir().unwrap();
+    seismolog()
+        .current_dir(empty.path())
+        .args(["rules", "test"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("the shipped rules: ").and(predicate::str::contains(" 0 failed")));
+}
+
+#[test]
+fn the_shipped_rules_are_the_folder_of_this_repository() {
+    let version = |args: &[&str]| {
+        let out = seismolog().args(args).assert().success();
+        let said = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+        said.split("version ").nth(1).unwrap().to_owned()
+    };
+    let empty = tempfile::tempdir().unwrap();
+    let shipped = seismolog()
+        .current_dir(empty.path())
+        .args(["rules", "check"])
+        .assert()
+        .success();
+    let shipped = String::from_utf8(shipped.get_output().stdout.clone()).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+    assert_eq!(
+        shipped.split("version ").nth(1),
+        Some(&*version(&["rules", "check", "--rules", folder]))
     );
-    assert!(run.run > 700);
+}
+
+#[test]
+fn the_pack_covers_every_category_with_what_a_person_needs() {
+    let out = seismolog()
+        .args(["rules", "list", "--output", "jsonl"])
+        .assert()
+        .success();
+    let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+    let rules: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rules.len() > 400, "{}", rules.len());
+    for key in ["error_type", "category", "severity", "part", "cause", "advice"] {
+        assert!(
+            rules
+                .iter()
+                .all(|rule| rule[key].as_str().is_some_and(|text| !text.is_empty())),
+            "{key}"
+        );
+    }
+    for category in [
+        "checkpoint",
+        "savepoint_restore",
+        "failover_ha",
+        "taskmanager_lost",
+        "resources",
+        "network",
+        "memory",
+        "state_backend",
+        "serialization",
+        "classloading",
+        "user_code",
+        "sql",
+        "time_watermark",
+        "source_sink",
+        "kafka",
+        "jdbc_mysql",
+        "hbase",
+        "redis",
+        "elasticsearch",
+        "clickhouse",
+        "lake_hive",
+        "cdc",
+        "hdfs",
+        "object_store",
+        "startup_artifact",
+        "yarn",
+        "kubernetes",
+        "remote_shuffle",
+        "security",
+        "config_rest",
+        "spark",
+        "kafka_connect",
+        "python",
+        "node",
+        "juicefs",
+        "chatter",
+    ] {
+        assert!(rules.iter().any(|rule| rule["category"] == category), "{category}");
+    }
+}
+
+#[test]
+fn a_listing_is_written_as_asked() {
+    for (output, begins) in [
+        ("csv", "error_type,category,severity,part,cause\n"),
+        ("json", "[\n"),
+        ("table", " error_type"),
+    ] {
+        let out = seismolog()
+            .args(["rules", "list", "--output", output])
+            .assert()
+            .success();
+        let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+        assert!(text.starts_with(begins), "{output}: {}", &text[..60]);
+        assert!(text.contains("checkpoint_expired"), "{output}");
+    }
+}
+
+#[test]
+fn a_bad_folder_is_refused_with_all_its_faults_and_exit_code_78() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("errors")).unwrap();
+    fs::write(
+        folder.path().join("errors/mine.yaml"),
+        "- id: mine\n  severity: hgh\n  match:\n    - message: 'a('\n  cause: c\n  advice: a\n  matches: [x]\n",
+    )
+    .unwrap();
+    seismolog()
+        .args(["rules", "check", "--rules"])
+        .arg(folder.path())
+        .assert()
+        .code(78)
+        .stdout("")
+        .stderr(
+            predicate::str::contains("errors/mine.yaml:2: mine: `severity` is `hgh`; did you mean `high`?")
+                .and(predicate::str::contains(
+                    "errors/mine.yaml:4: mine: the expression `a(` does not compile",
+                ))
+                .and(predicate::str::contains("`leaves` has no example")),
+        );
+}
+
+#[test]
+fn an_example_that_does_not_hold_is_shown_with_what_it_became_and_exit_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("errors")).unwrap();
+    fs::write(
+        folder.path().join("errors/mine.yaml"),
+        "- {id: mine, severity: low, match: [{message: quota}], cause: c, advice: a, matches: [limit reached], leaves: [b]}\n",
+    )
+    .unwrap();
+    seismolog()
+        .args(["rules", "test", "--rules"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stdout(
+            predicate::str::contains("errors/mine.yaml:1: mine")
+                .and(predicate::str::contains("example   limit reached"))
+                .and(predicate::str::contains("expected  mine"))
+                .and(predicate::str::contains("got       unclassified"))
+                .and(predicate::str::contains("2 examples, 1 failed")),
+        );
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_configuration_error() {
+    seismolog()
+        .args(["rules", "check", "--rules", "/nowhere/rules"])
+        .assert()
+        .code(78)
+        .stderr(predicate::str::contains("/nowhere/rules"));
 }

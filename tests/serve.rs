@@ -792,3 +792,246 @@ mod terminal {
             .stderr(contains("does not answer"));
     }
 }
+
+mod over_the_embedded_store {
+    //! The same surface with real answers behind it.
+    use super::*;
+    use assert_cmd::Command;
+    use fake::flush::flush;
+    use seismolog::clock::Clock;
+    use seismolog::fold::Flush;
+    use seismolog::serve::Parts;
+    use seismolog::store::{Store, StoreOptions};
+
+    struct Filled {
+        running: seismolog::serve::Serving,
+        http: String,
+        folder: tempfile::TempDir,
+        _store: Store,
+    }
+
+    async fn filled(now: i64, clock: Clock, flushes: impl IntoIterator<Item = Flush>) -> Filled {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let mut writer = store.writer();
+        for flush in flushes {
+            writer.apply(&flush).unwrap();
+        }
+        drop(writer);
+        let parts = Parts {
+            editor: Some(store.editor()),
+            clock,
+            ..Parts::read_only(store.reader())
+        };
+        let options = ServeOptions {
+            bind: "127.0.0.1:0".parse().unwrap(),
+            ..ServeOptions::default()
+        };
+        let running = seismolog::serve::start(options, parts).await.unwrap();
+        let _ = now;
+        Filled {
+            http: format!("http://{}", running.addr()),
+            running,
+            folder,
+            _store: store,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_answer_conforms_and_every_page_opens() {
+        let filled = filled(NOW, Clock::Fixed(NOW), [flush(0, 60, NOW, &[1, 30, 300], 4)]).await;
+        let http = &filled.http;
+        let document = get(&format!("{http}/api/v1/openapi.json")).await.json();
+        let list = get(&format!("{http}/api/v1/errors?sparkline=24&limit=10")).await.json();
+        assert_eq!(list["items"].as_array().unwrap().len(), 10);
+        let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(list["items"][0]["count"], 12);
+        for (path, address) in [
+            ("/api/v1/errors", "/api/v1/errors?sparkline=24&limit=10".to_owned()),
+            ("/api/v1/errors/{id}", format!("/api/v1/errors/{id}")),
+            ("/api/v1/errors/{id}/samples", format!("/api/v1/errors/{id}/samples")),
+            ("/api/v1/errors/{id}/explain", format!("/api/v1/errors/{id}/explain")),
+            ("/api/v1/trends", "/api/v1/trends?by=team".to_owned()),
+            ("/api/v1/jobs", "/api/v1/jobs?sparkline=24".to_owned()),
+            ("/api/v1/jobs/{job}", "/api/v1/jobs/job-003".to_owned()),
+            ("/api/v1/markers", "/api/v1/markers".to_owned()),
+            ("/api/v1/rejects", "/api/v1/rejects".to_owned()),
+            ("/api/v1/totals", "/api/v1/totals".to_owned()),
+            ("/api/v1/values", "/api/v1/values?field=job&prefix=job-00".to_owned()),
+        ] {
+            let got = get(&format!("{http}{address}")).await;
+            assert_eq!(got.status, 200, "{address}: {}", got.body);
+            let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+            conforms(&got.json(), schema, &document, path);
+        }
+        // Pages of the list hold every error once.
+        let mut seen = BTreeSet::new();
+        let mut after = String::new();
+        loop {
+            let page = get(&format!("{http}/api/v1/errors?limit=7&after={after}")).await.json();
+            for item in page["items"].as_array().unwrap() {
+                assert!(
+                    seen.insert(item["id"].as_str().unwrap().to_owned()),
+                    "{item} came twice"
+                );
+            }
+            match page["next"].as_str() {
+                Some(next) => after = next.replace('+', "%2B").replace('=', "%3D").replace('/', "%2F"),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 60);
+        for page in [
+            "/",
+            "/?noise=show&sort=count",
+            "/?q=is:new+job:job-003",
+            "/trends?by=job",
+            "/jobs",
+            "/jobs/job-003",
+            "/rejects",
+            "/about",
+        ] {
+            let got = get(&format!("{http}{page}")).await;
+            assert_eq!(got.status, 200, "{page}: {}", got.body);
+        }
+        let page = get(&format!("{http}/errors/{id}")).await;
+        assert!(page.body.contains("Connection to db-"), "{}", page.body);
+        let front = get(&format!("{http}/")).await;
+        assert!(front.body.contains("144 noise events"), "{}", front.body);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_people_say_changes_the_answers() {
+        let filled = filled(NOW, Clock::Fixed(NOW), [flush(0, 5, NOW, &[1], 1)]).await;
+        let http = &filled.http;
+        let id = get(&format!("{http}/api/v1/errors")).await.json()["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let state = format!("{http}/api/v1/errors/{id}/state");
+        for body in [
+            r#"{"do":"mute","events":5,"minutes":60}"#,
+            r#"{"do":"assign","to":"Ada"}"#,
+            r#"{"do":"note","text":"known"}"#,
+            r#"{"do":"resolve"}"#,
+        ] {
+            let got = post(&state, "application/json", body).await;
+            assert_eq!(got.status, 200, "{body}: {}", got.body);
+        }
+        let resolved = get(&format!("{http}/api/v1/errors?q=is:resolved")).await.json();
+        assert_eq!(resolved["items"].as_array().unwrap().len(), 1);
+        let one = get(&format!("{http}/api/v1/errors/{id}")).await.json();
+        assert_eq!(
+            (&one["people"]["assignee"], &one["people"]["note"]),
+            (&json!("Ada"), &json!("known"))
+        );
+        let got = post(
+            &format!("{http}/api/v1/markers"),
+            "application/json",
+            r#"{"title":"deploy","at":"-5m"}"#,
+        )
+        .await;
+        assert_eq!(got.status, 201, "{}", got.body);
+        let markers = get(&format!("{http}/api/v1/markers")).await.json();
+        assert_eq!(markers["items"][0]["title"], "deploy");
+        assert!(get(&format!("{http}/errors/{id}")).await.body.contains("deploy"));
+        drop(filled.running);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_terminal_reads_the_folder_while_a_service_holds_it() {
+        let now = Clock::System.now_millis();
+        let filled = filled(now, Clock::System, [flush(0, 20, now, &[1, 30], 4)]).await;
+        let folder = filled.folder.path().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let run = |arguments: &[&str]| {
+                let done = Command::cargo_bin("seismolog")
+                    .unwrap()
+                    .args(arguments)
+                    .arg("--store")
+                    .arg(&folder)
+                    .assert()
+                    .success();
+                String::from_utf8(done.get_output().stdout.clone()).unwrap()
+            };
+            let listed = run(&["search", "error_type:database_unreachable", "--output", "jsonl"]);
+            assert_eq!(listed.lines().count(), 4, "{listed}");
+            assert!(run(&["search", "--output", "csv", "--sort", "count"]).lines().count() > 15);
+            let total: Value =
+                serde_json::from_str(run(&["trends", "--by", "job", "-o", "jsonl"]).lines().last().unwrap()).unwrap();
+            assert_eq!(total["count"], 160);
+            assert!(run(&["jobs", "job-00", "--output", "table"]).contains("job-003"));
+            let none = tempfile::tempdir().unwrap();
+            Command::cargo_bin("seismolog")
+                .unwrap()
+                .args(["jobs", "--store"])
+                .arg(none.path())
+                .assert()
+                .code(78);
+        })
+        .await
+        .unwrap();
+    }
+
+    /// How long pages take on a large store. Size by `ERRORS` (in thousands) and `MINUTES`.
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "fills a large store; for measuring"]
+    async fn measure_pages_on_a_large_store() {
+        let size = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+        let (thousands, minutes) = (size("ERRORS", 20), size("MINUTES", 10));
+        let began = std::time::Instant::now();
+        let flushes = (0..thousands).map(|t| {
+            let minutes: Vec<i64> = (0..minutes)
+                .map(|m| i64::try_from((m * 137 + t * 7) % 1400).unwrap())
+                .collect();
+            flush(t * 1000, 1000, NOW, &minutes, 3)
+        });
+        let filled = filled(NOW, Clock::Fixed(NOW), flushes).await;
+        eprintln!("filled in {:?}", began.elapsed());
+        let http = filled.http.clone();
+        let id = get(&format!("{http}/api/v1/errors?limit=1")).await.json()["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let pages: Vec<String> = [
+            "/",
+            "/?sort=count",
+            "/?q=refused+part",
+            "/?q=job:job-00*+severity:%3E=high",
+            "/?from=-7d",
+            "/trends",
+            "/trends?by=job",
+            "/jobs",
+            "/jobs/job-003",
+            "/rejects",
+            "/about",
+        ]
+        .iter()
+        .map(|p| (*p).to_owned())
+        .chain([format!("/errors/{id}")])
+        .collect();
+        tokio::task::spawn_blocking(move || {
+            let client = reqwest::blocking::Client::new();
+            for page in pages {
+                let mut took: Vec<u128> = (0..20)
+                    .map(|_| {
+                        let began = std::time::Instant::now();
+                        let response = client.get(format!("{http}{page}")).send().unwrap();
+                        let status = response.status();
+                        response.bytes().unwrap();
+                        assert!(status.is_success(), "{page}: {status}");
+                        began.elapsed().as_micros()
+                    })
+                    .collect();
+                let first = took[0];
+                took.sort_unstable();
+                eprintln!(
+                    "{page:40} first {:>7} us   median {:>7} us   p95 {:>7} us",
+                    first, took[10], took[18]
+                );
+            }
+        })
+        .await
+        .unwrap();
+    }
+}

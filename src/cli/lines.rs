@@ -27,7 +27,14 @@ pub struct Lines<R> {
 impl<R: Read> Lines<R> {
     /// Lines of at most `limit` bytes.
     pub fn new(reader: R, limit: usize) -> Self {
-        Self { reader, buffer: vec![0; CHUNK], start: 0, end: 0, limit, at_end: false }
+        Self {
+            reader,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            limit,
+            at_end: false,
+        }
     }
 
     /// The next line, or nothing at the end.
@@ -47,7 +54,11 @@ impl<R: Read> Lines<R> {
             if self.at_end {
                 let line = self.start..self.end;
                 self.start = self.end;
-                return Ok(if line.is_empty() { None } else { self.buffer.get(line).map(Line::Whole) });
+                return Ok(if line.is_empty() {
+                    None
+                } else {
+                    self.buffer.get(line).map(Line::Whole)
+                });
             }
             if self.end - self.start > self.limit {
                 return self.pass_over().map(Some);

@@ -5,7 +5,6 @@ use super::keys::{Marks, Meaning, TimeKey, meaning};
 use super::scan::{Object, Scanner, Value};
 use super::throwable;
 use crate::event::{Field, Text, Thrown};
-use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Fields kept per event; a record with more has them cut off in the order written.
@@ -45,7 +44,7 @@ pub(crate) struct Gathered<'a> {
     pub(crate) error_message: Option<Text<'a>>,
     /// A short text under a key of throwables (`"error": "not found"`).
     pub(crate) error_note: Option<Text<'a>>,
-    pub(crate) fields: SmallVec<[Field<'a>; 16]>,
+    pub(crate) fields: Vec<Field<'a>>,
     /// A collector says that it cut the line.
     pub(crate) truncated: bool,
     nested: usize,
@@ -69,17 +68,13 @@ pub(crate) fn is_nothing(held: &str) -> bool {
     }
 }
 
-/// Gathers what the object says.
-pub(crate) fn gather<'a>(entries: Object<'a>, max_depth: usize) -> Gathered<'a> {
-    let mut gathered = Gathered::default();
-    for entry in entries {
-        gathered.place(entry.key, entry.value, 0, max_depth);
-    }
-    gathered
-}
-
 impl<'a> Gathered<'a> {
     /// Puts one value where its path says.
+    #[inline]
+    pub(crate) fn put(&mut self, path: Cow<'a, str>, value: Value<'a>, max_depth: usize) {
+        self.place(path, value, 0, max_depth);
+    }
+
     fn place(&mut self, path: Cow<'a, str>, value: Value<'a>, walked: usize, max_depth: usize) {
         if path.len() > MAX_PATH_BYTES {
             return;
@@ -176,6 +171,8 @@ impl<'a> Gathered<'a> {
             Meaning::RootMessage => self.root_message = text_of(value),
             Meaning::ErrorType => self.error_type = text_of(value),
             Meaning::ErrorMessage => self.error_message = text_of(value),
+            // A message that is an object says its own message already.
+            Meaning::Other if matches!(&*path, "message.message" | "message.msg") => {}
             Meaning::Other => self.push_field(path, value),
             Meaning::Noise | Meaning::Thrown(_) | Meaning::Carrier(_) | Meaning::Message(_) => {}
         }
@@ -186,14 +183,16 @@ impl<'a> Gathered<'a> {
         let sure = !matches!(&*path, "error" | "err" | "exception" | "exc" | "exc_info" | "stack");
         match throwable::read(&value, sure, max_depth) {
             Thrown::Absent => {
+                // Where a logger was called (`stack` of the Python writers) is no dimension.
                 if let Value::Str(text) = value
+                    && path != "stack"
                     && !is_missing(&text)
                 {
                     self.push_field(path, Value::Str(text.clone()));
                     self.error_note = Some(text);
                 }
             }
-            thrown => {
+            thrown @ (Thrown::Text(_) | Thrown::Json { .. } | Thrown::Named { .. } | Thrown::Parsed(_)) => {
                 let rank = if matches!(thrown, Thrown::Named { .. }) {
                     rank + 10
                 } else {

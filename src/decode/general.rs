@@ -19,14 +19,16 @@ pub(crate) fn object<'a>(text: &'a str, max_depth: usize) -> Result<Object<'a>, 
     if pairs.0.len() > MAX_KEYS {
         return Err(too_many_keys());
     }
+    // Walked backwards, so that the last of a repeated key is the one that stays.
+    let mut seen = foldhash::HashSet::default();
     let mut out = Object::new();
-    for (key, raw) in pairs.0 {
-        let value = value(raw.get());
-        match out.iter_mut().find(|entry| entry.key == key) {
-            Some(entry) => entry.value = value,
-            None => out.push(Entry { key, value }),
+    for (key, raw) in pairs.0.into_iter().rev() {
+        if seen.insert(key.clone()) {
+            let value = value(raw.get());
+            out.push(Entry { key, value });
         }
     }
+    out.reverse();
     Ok(out)
 }
 

@@ -4,10 +4,10 @@
 //! does, Spark's driver does for lost tasks, the Google Cloud template does for all. Only text that holds frames (or
 //! the head of a Python traceback) is split; where the throwable's own first line begins is told by its class name.
 
-use crate::event::Text;
+use crate::event::{Text, Thrown};
 
 /// Frames as they stand in literal and in escaped text, with what goes before them.
-const FRAMES: &[&str] = &["\n\tat ", "\n    at ", "\r\n\tat ", "\n\t\tat "];
+const FRAMES: &[&str] = &["\n\tat ", "\n    at ", "\n\t\tat "];
 const FRAMES_ESCAPED: &[&str] = &["\\n\\tat ", "\\n    at ", "\\n\\t\\tat "];
 const TRACEBACK: &str = "Traceback (most recent call last):";
 
@@ -23,34 +23,70 @@ pub(crate) struct Split<'t> {
 /// Whether the text may hold a glued stack. Cheap: most messages have no line break at all.
 pub(crate) fn may_hold_stack(text: &Text<'_>) -> bool {
     let held = text.held();
-    let frames = match text {
-        Text::Escaped(_) => FRAMES_ESCAPED,
-        Text::Plain(_) | Text::Owned(_) => {
-            if memchr::memchr(b'\n', held.as_bytes()).is_none() {
-                return false;
+    match text {
+        Text::Escaped(_) => {
+            let mut breaks = false;
+            for at in memchr::memchr_iter(b'\\', held.as_bytes()) {
+                let from = held.as_bytes().get(at..).unwrap_or_default();
+                if from.starts_with(b"\\n") {
+                    breaks = true;
+                    if FRAMES_ESCAPED.iter().any(|frame| from.starts_with(frame.as_bytes())) {
+                        return true;
+                    }
+                }
             }
-            FRAMES
+            breaks && held.contains(TRACEBACK)
         }
-    };
-    frames.iter().any(|frame| held.contains(frame)) || held.contains(TRACEBACK)
+        Text::Plain(_) | Text::Owned(_) => {
+            let mut breaks = false;
+            for at in memchr::memchr_iter(b'\n', held.as_bytes()) {
+                breaks = true;
+                let from = held.as_bytes().get(at..).unwrap_or_default();
+                if FRAMES.iter().any(|frame| from.starts_with(frame.as_bytes())) {
+                    return true;
+                }
+            }
+            breaks && held.contains(TRACEBACK)
+        }
+    }
 }
 
 /// Splits literal text; `None` where it holds no stack.
 pub(crate) fn split(text: &str) -> Option<Split<'_>> {
-    if let Some(at) = text.find(TRACEBACK) {
-        let start = line_start(text, at);
-        // Flink writes Java frames too when a Python function fails; whichever begins first is the throwable.
-        if !FRAMES
-            .iter()
-            .any(|frame| text.get(..start).is_some_and(|before| before.contains(frame)))
-        {
-            return Some(cut(text, start));
+    // Flink writes Java frames too when a Python function fails; whichever begins first is the throwable.
+    let first_frame = memchr::memchr_iter(b'\n', text.as_bytes()).find(|at| {
+        let from = text.as_bytes().get(*at..).unwrap_or_default();
+        FRAMES.iter().any(|frame| from.starts_with(frame.as_bytes()))
+    });
+    let head = text.get(..first_frame.unwrap_or(text.len()))?;
+    if let Some(at) = memchr::memmem::find(head.as_bytes(), TRACEBACK.as_bytes()) {
+        return Some(cut(text, line_start(text, at)));
+    }
+    first_frame?;
+    Some(cut(text, header_start(head)?))
+}
+
+/// Cuts a glued stack off the message. It becomes the throwable, unless a trace stands under a key of its own.
+pub(crate) fn unglue(message: &mut Text<'_>, thrown: &mut Thrown<'_>) {
+    if !may_hold_stack(message) {
+        return;
+    }
+    if let Ok((said, trace)) = split_owned(message.decoded().into_owned()) {
+        *message = Text::Owned(said);
+        if matches!(thrown, Thrown::Absent | Thrown::Named { .. }) {
+            *thrown = Thrown::Text(Text::Owned(trace));
         }
     }
-    let first_frame = FRAMES.iter().filter_map(|frame| text.find(frame)).min()?;
-    let head = text.get(..first_frame)?;
-    let start = header_start(head)?;
-    Some(cut(text, start))
+}
+
+/// Splits an owned text: the message and the trace.
+pub(crate) fn split_owned(mut text: String) -> Result<(String, String), String> {
+    let Some(at) = split(&text).map(|split| text.len() - split.trace.len()) else {
+        return Err(text);
+    };
+    let trace = text.split_off(at);
+    text.truncate(text.trim_end().len());
+    Ok((text, trace))
 }
 
 /// Splits what follows the first line of a text record: there a throwable begins at the start of a line, and may

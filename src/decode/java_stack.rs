@@ -1,39 +1,17 @@
 //! Java's printed stack: by `printStackTrace`, Log4j2 or Logback, whole or cut, outermost or root first.
 //!
-//! A frame is a line that begins with a tab or four blanks, then `at `, and has brackets: message lines such as
-//! Jackson's ` at [Source: …]` are none. What stands before the first frame of a throwable belongs to its message,
+//! What stands before the first frame of a throwable belongs to its message,
 //! however many lines it has.
 
-use crate::event::{Frame, Language, Relation, StackTrace, Throwable};
+use crate::event::{Language, Relation, StackTrace, Throwable};
 
+use super::java_line::{
+    Line, after_prefix, classify, indent, inline_header, is_cut_mark, is_header, looks_like_class, split_header,
+};
 use super::stack::{MAX_THROWABLES, add_frame, settle, throwable};
 
 /// The class Flink puts around a throwable whose own class the reader may not have.
 const SERIALIZED: &str = "org.apache.flink.util.SerializedThrowable";
-
-/// One line, as far as it says what it is.
-enum Line<'a> {
-    Frame { frame: Frame, skipped: u32 },
-    CutFrame,
-    CausedBy(&'a str),
-    WrappedBy(&'a str),
-    Suppressed(&'a str),
-    Circular,
-    Left { common: u32, omitted: u32 },
-    Other,
-}
-
-/// Whether only Java writes such a line.
-pub(super) fn is_mark(line: &str) -> bool {
-    let line = line.trim_end_matches('\r');
-    let (depth, rest) = indent(line);
-    match classify(depth, rest) {
-        Line::Frame { .. } => true,
-        Line::CausedBy(header) | Line::WrappedBy(header) => looks_like_class(split_header(after_prefix(header)).0),
-        Line::Circular => true,
-        Line::CutFrame | Line::Suppressed(_) | Line::Left { .. } | Line::Other => false,
-    }
-}
 
 /// Reads stack text. `None` when no line of it is a throwable's.
 pub(super) fn parse(text: &str) -> Option<StackTrace> {
@@ -61,11 +39,11 @@ fn first_header(text: &str) -> Option<(&str, &str)> {
         let trimmed = line.trim();
         let (depth, body) = indent(line.trim_end_matches('\r'));
         match classify(depth, body) {
-            Line::Frame { .. } | Line::CutFrame | Line::Left { .. } => {
+            Line::Frame { .. } | Line::CutFrame(_) | Line::Left { .. } => {
                 return inline.or(first).or(Some(("", rest)));
             }
+            // A stack whose beginning is lost still has its causes.
             Line::CausedBy(_) | Line::WrappedBy(_) | Line::Suppressed(_) | Line::Circular => {
-                // A stack whose beginning is lost still has its causes.
                 return inline.or(first).or(Some(("", rest)));
             }
             Line::Other => {}
@@ -83,248 +61,6 @@ fn first_header(text: &str) -> Option<(&str, &str)> {
         rest = after;
     }
     inline
-}
-
-/// What stands before the class: `Exception in thread "x" `, logback's `<#f2ea9b0d> `, Py4J's `: `.
-pub(super) fn after_prefix(header: &str) -> &str {
-    let mut header = header;
-    if let Some(rest) = header.strip_prefix("Exception in thread \"") {
-        header = rest.split_once("\" ").map_or(header, |(_, after)| after);
-    }
-    header = header.strip_prefix(": ").unwrap_or(header);
-    if let Some(rest) = header.strip_prefix("<#") {
-        if let Some((hash, after)) = rest.split_once("> ") {
-            if !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-                header = after;
-            }
-        }
-    }
-    header
-}
-
-/// Splits `a.b.C: message` in class and message.
-pub(super) fn split_header(header: &str) -> (&str, Option<&str>) {
-    let header = header.trim_end();
-    let own_to_string = header
-        .split_once('{')
-        .filter(|(name, rest)| rest.ends_with('}') && looks_like_class(name));
-    if let Some((class, rest)) = own_to_string {
-        return (class, rest.strip_suffix('}'));
-    }
-    match header.split_once(": ") {
-        Some((class, message)) if is_class_token(class) => (class, Some(message)),
-        Some(_) | None => {
-            let bare = header.strip_suffix(':').unwrap_or(header);
-            if is_class_token(bare) {
-                return (bare, None);
-            }
-            match header.split_once(char::is_whitespace) {
-                Some((first, message)) => {
-                    let first = first.strip_suffix(':').unwrap_or(first);
-                    (first, Some(message.trim_start()))
-                }
-                None => (bare, None),
-            }
-        }
-    }
-}
-
-fn is_header(header: &str) -> bool {
-    let (class, _) = split_header(header);
-    let after = header.get(class.len()..).unwrap_or_default();
-    looks_like_class(class) && (after.is_empty() || after.starts_with(':') || after.starts_with('{'))
-}
-
-/// Letters of any script, digits and what else a class name holds.
-fn is_class_token(token: &str) -> bool {
-    token
-        .chars()
-        .next()
-        .is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
-        && token
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '/' | '-' | '+' | '@'))
-}
-
-/// Whether a token is a class name: one with a package whose last part is not a lower-case word, or a simple name
-/// that says it is a throwable.
-pub(super) fn looks_like_class(token: &str) -> bool {
-    if !is_class_token(token) || token.ends_with('.') || token.contains("..") {
-        return false;
-    }
-    let simple = token.rsplit('.').next().unwrap_or(token);
-    let begins = simple.chars().next().unwrap_or('a');
-    if begins.is_lowercase() || !(begins.is_alphabetic() || begins == '_' || begins == '$') {
-        return false;
-    }
-    token.contains('.') || says_throwable(simple)
-}
-
-fn says_throwable(simple: &str) -> bool {
-    const ENDINGS: [&str; 8] = [
-        "Exception",
-        "Error",
-        "Throwable",
-        "Failure",
-        "Fault",
-        "Interrupt",
-        "Warning",
-        "异常",
-    ];
-    ENDINGS.iter().any(|ending| simple.ends_with(ending))
-}
-
-/// The header that stands within a line of other text: `… with failure cause: a.b.CException: message`.
-pub(super) fn inline_header(line: &str) -> Option<&str> {
-    let mut rest = line;
-    loop {
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let (word, after) = rest.split_at_checked(end)?;
-        let bare = word.strip_suffix(':').unwrap_or(word);
-        let ends = word.len() > bare.len() || after.trim().is_empty();
-        if ends && bare.contains('.') && looks_like_class(bare) && says_throwable(bare) {
-            return Some(rest);
-        }
-        rest = after.trim_start();
-        if rest.is_empty() {
-            return None;
-        }
-    }
-}
-
-/// Depth of the indentation (a tab, or four blanks) and what follows it.
-fn indent(line: &str) -> (usize, &str) {
-    let rest = line.trim_start_matches(['\t', ' ']);
-    let white = line.get(..line.len() - rest.len()).unwrap_or_default();
-    let tabs = white.bytes().filter(|&b| b == b'\t').count();
-    (tabs + (white.len() - tabs) / 4, rest)
-}
-
-fn classify(depth: usize, rest: &str) -> Line<'_> {
-    if let Some(header) = rest.strip_prefix("Caused by: ") {
-        return if header.starts_with("[CIRCULAR REFERENCE") {
-            Line::Circular
-        } else {
-            Line::CausedBy(header)
-        };
-    }
-    if let Some(header) = rest.strip_prefix("Wrapped by: ") {
-        return Line::WrappedBy(header);
-    }
-    if depth == 0 {
-        return left_out(rest).unwrap_or(Line::Other);
-    }
-    if let Some(header) = rest.strip_prefix("Suppressed: ") {
-        return if header.starts_with("[CIRCULAR REFERENCE") {
-            Line::Circular
-        } else {
-            Line::Suppressed(header)
-        };
-    }
-    if rest.starts_with("[CIRCULAR REFERENCE") {
-        return Line::Circular;
-    }
-    if let Some(frame) = rest.strip_prefix("at ") {
-        return match parse_frame(frame) {
-            Some((frame, skipped)) => Line::Frame { frame, skipped },
-            None => Line::CutFrame,
-        };
-    }
-    left_out(rest).unwrap_or(Line::Other)
-}
-
-/// `... 7 more`, `... 7 common frames omitted`, `... 7 frames truncated (including 6 common frames)`,
-/// `... 3 frames excluded`, `... suppressed 5 lines`.
-fn left_out(rest: &str) -> Option<Line<'_>> {
-    let rest = rest.strip_prefix("... ")?;
-    if let Some(lines) = rest.strip_prefix("suppressed ") {
-        let omitted = leading_number(lines)?;
-        return Some(Line::Left { common: 0, omitted });
-    }
-    let count = leading_number(rest)?;
-    let what = rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
-    if what.starts_with("more") || what.starts_with("common frame") {
-        return Some(Line::Left {
-            common: count,
-            omitted: 0,
-        });
-    }
-    if what.starts_with("frame") || what.starts_with("line") {
-        let common = what
-            .split_once("(including ")
-            .and_then(|(_, including)| leading_number(including))
-            .unwrap_or(0);
-        return Some(Line::Left {
-            common,
-            omitted: count.saturating_sub(common),
-        });
-    }
-    None
-}
-
-fn leading_number(text: &str) -> Option<u32> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text.get(..end)?.parse().ok()
-}
-
-/// Reads what follows `at `: the frame, and how many frames after it the writer skipped (`[2 skipped]`).
-fn parse_frame(text: &str) -> Option<(Frame, u32)> {
-    let (qualified, rest) = text.split_once('(')?;
-    let (place, tail) = rest.split_once(')')?;
-    if qualified.is_empty() || qualified.contains(char::is_whitespace) {
-        return None;
-    }
-    let (module, symbol) = split_module(qualified);
-    let (class, method) = symbol.rsplit_once('.')?;
-    let (file, line) = split_place(place);
-    let mut location = None;
-    let mut skipped = 0;
-    for part in tail.split('[').skip(1) {
-        let inside = part.split_once(']').map_or(part, |(inside, _)| inside);
-        match inside.strip_suffix(" skipped").and_then(leading_number) {
-            Some(count) => skipped = count,
-            None if location.is_none() => location = Some(inside.to_owned()),
-            None => {}
-        }
-    }
-    let frame = Frame {
-        class: class.to_owned(),
-        method: method.to_owned(),
-        file: file.map(str::to_owned),
-        line,
-        module: module.map(str::to_owned),
-        location,
-    };
-    Some((frame, skipped))
-}
-
-/// Parts `java.base/`, `app//`, `loader/module@1/` from the symbol. The slash of a hidden class
-/// (`X$$Lambda$7/0x00007f…`) is followed by a digit and belongs to the name.
-pub(super) fn split_module(qualified: &str) -> (Option<&str>, &str) {
-    let mut upto = qualified.len();
-    while let Some(at) = qualified.get(..upto).and_then(|part| part.rfind('/')) {
-        let (before, after) = (qualified.get(..at), qualified.get(at + 1..).unwrap_or_default());
-        if !after.starts_with(|c: char| c.is_ascii_digit()) {
-            return (before, after);
-        }
-        upto = at;
-    }
-    (None, qualified)
-}
-
-/// `File.java:12`, `Native Method`, `Unknown Source`, `<generated>`.
-fn split_place(place: &str) -> (Option<&str>, Option<i32>) {
-    match place {
-        "Native Method" => (None, Some(-2)),
-        "Unknown Source" | "" => (None, None),
-        place => match place.rsplit_once(':') {
-            Some((file, line)) => match line.trim().parse() {
-                Ok(line) => ((!file.is_empty()).then_some(file), Some(line)),
-                Err(_) => (Some(place), None),
-            },
-            None => (Some(place), None),
-        },
-    }
 }
 
 /// Puts the real class and message in the place of Flink's wrapper, whose message begins with them.
@@ -364,7 +100,16 @@ struct Reader {
     /// The throwable that gets the next frame, and its message while no frame of it came.
     current: usize,
     in_message: bool,
+    /// A throwable made from the copy of a stack in Spark's message, and the one whose message it was.
+    copied: Option<Copied>,
+    driver_seen: bool,
     truncated: bool,
+}
+
+/// See [`Reader::driver_stack`].
+struct Copied {
+    owner: usize,
+    first: usize,
 }
 
 impl Reader {
@@ -374,9 +119,16 @@ impl Reader {
     }
 
     fn open_throwable(&mut self, header: &str, relation: Relation) -> usize {
-        let (class, message) = split_header(after_prefix(header.trim_start()));
-        let message = message.map(str::to_owned);
-        self.found.push(throwable(class.to_owned(), message, relation));
+        let header = after_prefix(header.trim_start()).trim_end();
+        let (class, message) = split_header(header);
+        let is_class = class.contains('.') || looks_like_class(class) || (message.is_none() && !class.is_empty());
+        self.found.push(if is_class {
+            throwable(class.to_owned(), message.map(str::to_owned), relation)
+        } else {
+            // The header is lost, or is the throwable's own prose: that much of it is sure.
+            let message = (!header.is_empty()).then(|| header.to_owned());
+            throwable("java.lang.Throwable".to_owned(), message, relation)
+        });
         self.current = self.found.len() - 1;
         self.in_message = true;
         self.current
@@ -393,6 +145,7 @@ impl Reader {
             }
             Line::CausedBy(header) => {
                 let parent = self.parent_at(depth + 1);
+                self.forget_copy(parent);
                 let index = self.open_throwable(header, Relation::CauseOf(parent));
                 self.replace_top(depth, index);
             }
@@ -425,8 +178,14 @@ impl Reader {
                 }
             }
             Line::Circular => self.in_message = false,
-            Line::CutFrame if is_last => self.truncated = true,
-            Line::CutFrame | Line::Other => return self.other(line, is_last),
+            Line::CutFrame(frame) if is_last => {
+                self.in_message = false;
+                self.truncated = true;
+                if let (Some(throwable), Some(frame)) = (self.found.get_mut(self.current), frame) {
+                    add_frame(throwable, frame);
+                }
+            }
+            Line::CutFrame(_) | Line::Other => return self.other(line, is_last),
         }
         true
     }
@@ -445,8 +204,63 @@ impl Reader {
             }
             return true;
         }
+        if line.trim_end() == "Driver stacktrace:" {
+            self.driver_stack();
+            return true;
+        }
         // Another stack begins: it is not part of this one.
         !(line.starts_with(|c: char| !c.is_whitespace()) && is_header(line))
+    }
+
+    /// Spark's driver puts the executor's whole stack in its message, then `Driver stacktrace:` and its own frames. What
+    /// was read so far is the executor's: it becomes the cause, until a cause of the driver's own comes.
+    fn driver_stack(&mut self) {
+        if std::mem::replace(&mut self.driver_seen, true) {
+            return;
+        }
+        let owner = self.found.iter().rposition(|throwable| {
+            throwable
+                .message
+                .as_deref()
+                .is_some_and(|message| message.contains("stage failure"))
+        });
+        let Some(owner) = owner else {
+            return;
+        };
+        self.current = owner;
+        self.replace_top(0, owner);
+        let said = self.found.get(owner).and_then(|driver| driver.message.as_deref());
+        let Some((class, message)) = said
+            .and_then(|text| inline_header(text.lines().next()?))
+            .map(split_header)
+        else {
+            return;
+        };
+        let mut copy = throwable(class.to_owned(), message.map(str::to_owned), Relation::CauseOf(owner));
+        let first = self.found.len();
+        if let Some(driver) = self.found.get_mut(owner) {
+            copy.frames = std::mem::take(&mut driver.frames);
+            copy.common = std::mem::take(&mut driver.common);
+            copy.omitted = std::mem::take(&mut driver.omitted);
+        }
+        for throwable in &mut self.found {
+            if throwable.relation == Relation::CauseOf(owner) {
+                throwable.relation = Relation::CauseOf(first);
+            }
+        }
+        self.found.push(copy);
+        self.copied = Some(Copied { owner, first });
+    }
+
+    /// Drops what [`Reader::driver_stack`] made, once the driver's own cause comes.
+    fn forget_copy(&mut self, parent: usize) {
+        let Some(copied) = self.copied.take_if(|copied| copied.owner == parent) else {
+            return;
+        };
+        if let Some(copy) = self.found.get_mut(copied.first) {
+            // Hanging on itself it hangs on nothing, and is left out with all that hangs on it.
+            copy.relation = Relation::CauseOf(copied.first);
+        }
     }
 
     /// The innermost open throwable above `depth`; deeper ones are closed.
@@ -484,17 +298,34 @@ impl Reader {
                 .filter(|text| !text.is_empty() && text != "null");
             unwrap_serialized(throwable);
         }
+        drop_doubled_classes(&mut self.found);
         settle(self.found, Language::Java, self.truncated)
     }
 }
 
-/// Whether the last line is the beginning of one that was cut: of a cause, of a frame, of a count of frames.
-fn is_cut_mark(line: &str) -> bool {
-    let bare = line.trim_end_matches('…').trim_start();
-    let starts = |whole: &str| !bare.is_empty() && whole.starts_with(bare.trim_end()) && bare.len() < whole.len();
-    let depth = indent(line).0;
-    (depth == 0 && bare.len() >= 2 && starts("Caused by: "))
-        || (depth > 0 && (starts("at ") || starts("Suppressed: ") || starts("Caused by: ")))
-        || (bare.starts_with("... ") || bare == "..." || bare == "..") && depth > 0
-        || line == "…"
+/// Flink's serialized throwables print `a.C: a.C: message` once they were thrown on. The same is printed of a throwable
+/// made from a cause of its own class, where it is no doubling.
+fn drop_doubled_classes(found: &mut [Throwable]) {
+    let mut cause_class = vec![None; found.len()];
+    for throwable in found.iter() {
+        if let Relation::CauseOf(parent) = throwable.relation
+            && let Some(class) = cause_class.get_mut(parent)
+        {
+            *class = Some(throwable.class.clone());
+        }
+    }
+    for (throwable, cause_class) in found.iter_mut().zip(cause_class) {
+        let rest = throwable
+            .message
+            .as_deref()
+            .and_then(|message| message.strip_prefix(throwable.class.as_str()));
+        let Some(rest) = rest.filter(|_| cause_class.as_ref() != Some(&throwable.class)) else {
+            continue;
+        };
+        if rest.is_empty() {
+            throwable.message = None;
+        } else if let Some(message) = rest.strip_prefix(": ") {
+            throwable.message = Some(message.to_owned());
+        }
+    }
 }

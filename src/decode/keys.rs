@@ -267,7 +267,7 @@ fn known(path: &str) -> (Meaning, Marks) {
 
         // OTLP
         "resourceLogs" => (M::Noise, Marks::OTLP),
-        "exception.stacktrace" => (M::Thrown(1), Marks::NONE),
+        "exception.stacktrace" | "attributes.exception.stacktrace" => (M::Thrown(1), Marks::NONE),
         "thread.name" => (M::Thread(1), Marks::NONE),
 
         // Envelopes
@@ -280,7 +280,8 @@ fn known(path: &str) -> (Meaning, Marks) {
         "__REALTIME_TIMESTAMP" | "_SOURCE_REALTIME_TIMESTAMP" => (M::Time(T::Journal), Marks::ENVELOPE),
         "stream" | "source_type" | "logtag" | "log.file.path" | "agent.type" | "input.type" | "container_name"
         | "container_id" => (M::Other, Marks::ENVELOPE),
-        "_p" => (M::Other, Marks::ENVELOPE),
+        // Fluent Bit's partial marker; Docker's GELF driver, whose level only tells stdout from stderr.
+        "_p" | "_container_id" | "_container_name" => (M::Other, Marks::ENVELOPE),
 
         // Spellings of writers nobody has a name for
         "error" | "throwable" | "exc" => (M::Thrown(3), Marks::NONE),
@@ -296,8 +297,8 @@ fn known(path: &str) -> (Meaning, Marks) {
         | "exceptionStackTrace"
         | "error_stack_trace"
         | "exception_stack" => (M::Thrown(3), Marks::NONE),
-        "eventTime" | "event_time" | "datetime" | "dateTime" | "date" | "logTime" | "log_time" | "Timestamp"
-        | "Time" | "timeStamp" | "time_stamp" | "timestamp_ms" | "timestampMs" | "@time" | "logtime" => {
+        "__time__" | "eventTime" | "event_time" | "datetime" | "dateTime" | "date" | "logTime" | "log_time"
+        | "Timestamp" | "Time" | "timeStamp" | "time_stamp" | "timestamp_ms" | "timestampMs" | "@time" | "logtime" => {
             (M::Time(T::Other), Marks::NONE)
         }
         "timestamp_ns" | "timeUnixNano" | "time_unix_nano" => (M::Time(T::Other), Marks::NONE),
@@ -306,10 +307,16 @@ fn known(path: &str) -> (Meaning, Marks) {
         "loggerClass" | "log_name" | "logName" | "logger.name" | "Logger" => (M::Logger(3), Marks::NONE),
         "thread.Name" | "Thread" | "_threadname" => (M::Thread(3), Marks::NONE),
         "Message" | "MSG" | "body" => (M::Message(4), Marks::NONE),
-        "exceptionClass" | "errorClass" | "error_type" | "errorType" | "exception_type" | "exceptionType" => {
-            (M::ErrorType, Marks::NONE)
+        "attributes.exception.type"
+        | "exceptionClass"
+        | "errorClass"
+        | "error_type"
+        | "errorType"
+        | "exception_type"
+        | "exceptionType" => (M::ErrorType, Marks::NONE),
+        "exceptionMessage" | "errorMessage" | "error_message" | "attributes.exception.message" => {
+            (M::ErrorMessage, Marks::NONE)
         }
-        "exceptionMessage" | "errorMessage" | "error_message" => (M::ErrorMessage, Marks::NONE),
 
         other => {
             if other.starts_with("kubernetes.") || other.starts_with("docker.") || other == "agent" {

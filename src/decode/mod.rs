@@ -6,14 +6,16 @@
 //! keys; whatever is accepted as JSON is valid JSON; the cost is linear in the length and bounded in memory. What it
 //! does not do: parse stacks (a throwable is handed on as it stands), judge severity, find dimensions.
 //!
-//! The way of a record: [`scan`] walks the top-level object without unescaping ([`general`] is its slow and always
-//! right stand-in), [`gather`] puts each value where [`keys`] says, [`layout`] tells the writer, [`record`] opens
-//! envelopes and builds the event, [`throwable`] and [`glued`] find the stack, [`time`] and [`level`] read theirs.
-//! [`otlp`] and [`text_line`] are the two shapes that are not one flat object.
+//! The way of a record: `scan` walks the top-level object without unescaping (`general` is its slow and always
+//! right stand-in), `gather` puts each value where `keys` says, `layout` tells the writer, `record` opens
+//! envelopes and builds the event, `throwable` and `glued` find the stack, `time` and `level` read theirs.
+//! `otlp` and `text_line` are the two shapes that are not one flat object; `wrapper` takes off
+//! the prefixes container runtimes and syslog put before a line.
 
 mod gather;
 mod general;
 mod glued;
+mod java_line;
 mod java_stack;
 mod keys;
 mod layout;
@@ -23,11 +25,14 @@ mod otlp;
 mod python_stack;
 mod record;
 mod scan;
+#[cfg(test)]
+mod scan_oracle;
 pub mod stack;
 mod text_line;
 mod throwable;
 mod thrown_json;
 mod time;
+mod wrapper;
 
 use crate::event::{ErrorEvent, Reason, Rejection};
 use jiff::tz::TimeZone;

@@ -46,14 +46,14 @@ impl Reader {
         if self.found.is_empty() {
             return self.before_first(content, column);
         }
-        if column >= 4 {
-            if let Some(frame) = frame_line(content) {
-                self.in_message = false;
-                if let Some(error) = self.found.get_mut(self.current) {
-                    add_frame(error, frame);
-                }
-                return true;
+        if column >= 4
+            && let Some(frame) = frame_line(content)
+        {
+            self.in_message = false;
+            if let Some(error) = self.found.get_mut(self.current) {
+                add_frame(error, frame);
             }
+            return true;
         }
         let cause = content
             .strip_prefix("[cause]: ")
@@ -79,12 +79,10 @@ impl Reader {
             }
         } else if let Some((_, group)) = self.members.filter(|(at, _)| column == at + 2 && is_header(content)) {
             self.open(content, column, Relation::SuppressedBy(group));
-        } else if self.in_message {
-            if let Some(error) = self.found.get_mut(self.current) {
-                let message = error.message.get_or_insert_default();
-                message.push('\n');
-                message.push_str(line);
-            }
+        } else if let Some(error) = self.found.get_mut(self.current).filter(|_| self.in_message) {
+            let message = error.message.get_or_insert_default();
+            message.push('\n');
+            message.push_str(line);
         }
         true
     }
@@ -130,6 +128,9 @@ impl Reader {
             error.message = message
                 .map(|text| text.trim_end().to_owned())
                 .filter(|text| !text.is_empty());
+            if let Some(code) = error.message.as_deref().and_then(system_code).map(str::to_owned) {
+                add_code(error, &code);
+            }
         }
         let current = self.current;
         if let Some(last) = self.found.get_mut(current).filter(|_| self.truncated) {
@@ -139,12 +140,27 @@ impl Reader {
     }
 }
 
-/// Adds a system error's code to a class that says nothing itself: `Error` becomes `Error [ECONNREFUSED]`.
+/// Adds a code to the one class that says nothing itself: `Error` becomes `Error [ECONNREFUSED]`.
 pub(super) fn add_code(error: &mut Throwable, code: &str) {
-    let plain = !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if plain && !error.class.contains('[') && !code.bytes().all(|b| b.is_ascii_digit()) {
-        error.class = format!("{} [{code}]", error.class);
+    let is_code =
+        code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && code.bytes().any(|b| b.is_ascii_alphabetic());
+    if is_code && error.class == "Error" {
+        error.class = format!("Error [{code}]");
     }
+}
+
+/// The code of a system error as its message has it, since text does not show the property: `connect ECONNREFUSED
+/// 127.0.0.1:1`, `ENOENT: no such file or directory, open 'x'`.
+pub(super) fn system_code(message: &str) -> Option<&str> {
+    let mut words = message.split(' ');
+    let first = words.next()?;
+    let code = match first.strip_suffix(':') {
+        Some(code) => code,
+        None => words.next()?,
+    };
+    let is_code =
+        code.len() > 3 && code.starts_with('E') && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    is_code.then_some(code)
 }
 
 /// Splits `Name [CODE]: message`. The code stays with the class.

@@ -92,10 +92,12 @@ impl<'x> Walk<'_, 'x, '_> {
                     }
                     match record {
                         Value::Object(raw) => self.record(raw, &around),
-                        _ => self.tell(Err(Rejection::new(
-                            Reason::NotAnObject,
-                            "a log record that is not an object",
-                        ))),
+                        Value::Str(_) | Value::Number(_) | Value::Bool(_) | Value::Null | Value::Array(_) => {
+                            self.tell(Err(Rejection::new(
+                                Reason::NotAnObject,
+                                "a log record that is not an object",
+                            )))
+                        }
                     }
                 }
             }
@@ -179,15 +181,7 @@ impl<'x> Walk<'_, 'x, '_> {
         event.thread = thread;
         event.thrown = thrown;
         event.fields = fields.into();
-        if glued::may_hold_stack(&event.message) {
-            let text = event.message.decoded().into_owned();
-            if let Some(split) = glued::split(&text) {
-                if matches!(event.thrown, Thrown::Absent | Thrown::Named { .. }) {
-                    event.thrown = Thrown::Text(Text::Owned(split.trace.to_owned()));
-                }
-                event.message = Text::Owned(split.message.to_owned());
-            }
-        }
+        glued::unglue(&mut event.message, &mut event.thrown);
         if event.message.is_empty() && event.thrown == Thrown::Absent {
             return self.tell(Err(no_message()));
         }

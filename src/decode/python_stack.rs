@@ -6,10 +6,10 @@
 
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable};
 
-use super::java_stack;
-use super::stack::{self, MAX_FRAMES, MAX_THROWABLES, add_frame, throwable};
+use super::java_line;
+use super::stack::{MAX_FRAMES, MAX_THROWABLES, add_frame, settle, throwable};
 
-const TRACEBACK: &str = "Traceback (most recent call last):";
+pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 const GROUP_TRACEBACK: &str = "Exception Group Traceback (most recent call last):";
 const CAUSED: &str = "The above exception was the direct cause of the following exception:";
 const DURING: &str = "During handling of the above exception, another exception occurred:";
@@ -185,7 +185,7 @@ impl Reader {
         }
         match level.state {
             State::Outside | State::Expecting => {
-                let may = level.state == State::Expecting || java_stack::looks_like_class(class_of(content).0);
+                let may = level.state == State::Expecting || java_line::looks_like_class(class_of(content).0);
                 if may && !trimmed.is_empty() && !content.starts_with(' ') {
                     self.exception(content);
                 }
@@ -243,12 +243,12 @@ impl Reader {
     }
 
     fn finish(mut self, text: &str) -> Option<StackTrace> {
-        // A cut text ends among the frames: what was thrown is unknown.
+        // A cut text ends among the frames: what was thrown is unknown but for its base class.
         let cut = self.levels.last_mut().filter(|level| level.state == State::Frames);
         if let Some(level) = cut {
             level.omitted = level.omitted.saturating_add(1);
             self.truncated = true;
-            self.exception("");
+            self.exception("Exception");
         }
         self.truncated |= text.ends_with('…');
         if let Some(last) = self.found.last_mut().filter(|_| self.truncated) {
@@ -260,7 +260,7 @@ impl Reader {
                 .map(|text| text.trim_end().to_owned())
                 .filter(|text| !text.is_empty());
         }
-        stack::with_java_below(self.found, Language::Python, self.truncated)
+        settle(self.found, Language::Python, self.truncated)
     }
 }
 

@@ -4,15 +4,15 @@
 //! text or already taken apart. What it says about the place stands beside what the line says itself; its time counts
 //! only where the line has none.
 
-use super::gather::{self, Gathered, gather, is_missing};
+use super::gather::{self, Gathered, is_missing};
 use super::glued;
 use super::keys::Marks;
 use super::scan::{Object, Odd, Scanner, Value};
 use super::text_line::{self, Line};
-use super::{Limits, general, layout, otlp, throwable, time, trimmed};
+use super::{Limits, general, layout, otlp, throwable, trimmed};
 use crate::event::{ErrorEvent, EventTime, Field, Layout, Reason, Rejection, Text, Thrown};
 use jiff::tz::TimeZone;
-use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Envelopes inside one another that are opened: a container runtime, a collector, a broker bridge, and one spare.
 const MAX_ENVELOPES: u8 = 4;
@@ -63,12 +63,28 @@ impl Reader<'_> {
 
     /// Reads one object.
     pub(crate) fn json<'x>(&self, text: &'x str, layer: Option<&'x Layer<'x>>, out: &mut Out<'_>) {
-        match self.object(text) {
-            Ok(entries) => self.entries(text, entries, layer, out),
-            Err(rejection) => out(Err(rejection)),
+        let most = self.limits.max_depth;
+        let scanner = Scanner::new(text, most);
+        let mut gathered = Gathered::default();
+        let scanned = scanner.each(0, |key, value| gathered.put(Cow::Borrowed(key), value, most));
+        match scanned {
+            Ok(end) if scanner.skip_space(end) == text.len() => {}
+            Ok(_) | Err(Odd::Unusual) => match general::object(text, most) {
+                Ok(entries) => {
+                    gathered = Gathered::default();
+                    for entry in entries {
+                        gathered.put(entry.key, entry.value, most);
+                    }
+                }
+                Err(rejection) => return out(Err(rejection)),
+            },
+            Err(Odd::TooDeep) => return out(Err(general::too_deep(most))),
+            Err(Odd::TooManyKeys) => return out(Err(general::too_many_keys())),
         }
+        self.gathered(text, &mut gathered, layer, out);
     }
 
+    /// The keys of one object.
     pub(crate) fn object<'a>(&self, text: &'a str) -> Result<Object<'a>, Rejection> {
         let scanner = Scanner::new(text, self.limits.max_depth);
         let mut entries = Object::new();
@@ -80,20 +96,27 @@ impl Reader<'_> {
         }
     }
 
-    fn entries<'a>(&self, text: &'a str, entries: Object<'a>, layer: Option<&'a Layer<'a>>, out: &mut Out<'_>) {
-        let mut gathered = gather(entries, self.limits.max_depth);
+    /// Decides what an object is: many events, an envelope, or one event.
+    fn gathered<'a>(
+        &self,
+        text: &'a str,
+        gathered: &mut Gathered<'a>,
+        layer: Option<&'a Layer<'a>>,
+        out: &mut Out<'_>,
+    ) {
         if gathered.marks.any(&[Marks::OTLP]) {
             otlp::read(self, text, layer, out);
             return;
         }
         let depth = layer.map_or(0, |layer| layer.depth);
-        if gathered.level.is_none() && gathered.thrown.is_none() && depth < MAX_ENVELOPES {
+        let docker = gathered.marks.all(&[Marks::SHORT_MESSAGE, Marks::ENVELOPE]);
+        if (gathered.level.is_none() || docker) && gathered.thrown.is_none() && depth < MAX_ENVELOPES {
             if let Some((_, raw)) = gathered.inner_record.take() {
                 let layer = self.layer(gathered, layer);
                 self.json(raw, Some(&layer), out);
                 return;
             }
-            if let Some(payload) = payload(&gathered).cloned() {
+            if let Some(payload) = payload(gathered).cloned() {
                 let inside = payload.decoded();
                 let bare = trimmed(&inside);
                 let enveloped = gathered.marks.any(&[Marks::ENVELOPE]);
@@ -114,13 +137,14 @@ impl Reader<'_> {
     }
 
     /// What an envelope says; its payload stays behind.
-    fn layer<'x>(&self, gathered: Gathered<'x>, outer: Option<&'x Layer<'x>>) -> Layer<'x> {
-        let kind = layout::recognize(&gathered);
-        let own = layout::time(&gathered, kind, self.zone).ok().flatten();
+    fn layer<'x>(&self, gathered: &mut Gathered<'x>, outer: Option<&'x Layer<'x>>) -> Layer<'x> {
+        let kind = layout::recognize(gathered);
+        let own = layout::time(gathered, kind, self.zone).ok().flatten();
+        drop_own_version(gathered, kind);
         let mut layer = Layer {
             time: own.or(outer.and_then(|outer| outer.time)),
             level: None,
-            fields: gathered.fields.into_vec(),
+            fields: std::mem::take(&mut gathered.fields),
             truncated: gathered.truncated,
             depth: 1,
         };
@@ -131,78 +155,69 @@ impl Reader<'_> {
     }
 
     /// The event of one object.
-    fn event<'a>(&self, gathered: Gathered<'a>, layer: Option<&'a Layer<'a>>) -> Result<ErrorEvent<'a>, Rejection> {
-        let kind = layout::recognize(&gathered);
-        let time = match layout::time(&gathered, kind, self.zone)? {
+    fn event<'a>(
+        &self,
+        gathered: &mut Gathered<'a>,
+        layer: Option<&'a Layer<'a>>,
+    ) -> Result<ErrorEvent<'a>, Rejection> {
+        let kind = layout::recognize(gathered);
+        let time = match layout::time(gathered, kind, self.zone)? {
             Some(time) => time,
             None => layer.and_then(|layer| layer.time).ok_or_else(no_time)?,
         };
-        let Gathered {
-            level,
-            mut logger,
-            thread,
-            message,
-            carrier,
-            thrown,
-            maybe_stack,
-            name,
-            root_class,
-            root_message,
-            error_type,
-            error_message,
-            error_note,
-            mut fields,
-            mut truncated,
-            ..
-        } = gathered;
-
-        if let Some(name) = name {
-            match kind {
-                Layout::PythonJson | Layout::Pino if logger.is_none() => logger = Some((9, Value::Str(name))),
-                _ => fields.push(Field {
+        let error_type = gathered.error_type.take();
+        let error_message = gathered.error_message.take();
+        let mut logger = gathered.logger.take();
+        let mut truncated = gathered.truncated;
+        drop_own_version(gathered, kind);
+        let fields = &mut gathered.fields;
+        if let Some(name) = gathered.name.take() {
+            if logger.is_none() && matches!(kind, Layout::PythonJson | Layout::Pino) {
+                logger = Some((9, Value::Str(name)));
+            } else {
+                fields.push(Field {
                     path: "name".into(),
                     value: name,
-                }),
+                });
             }
         }
-        let mut message = message
+        let mut message = gathered
+            .message
+            .take()
             .and_then(|(_, value)| spoken(value, self.limits.max_depth))
-            .or_else(|| carrier.map(|(_, text)| text))
-            .or(error_note)
+            .or_else(|| gathered.carrier.take().map(|(_, text)| text))
+            .or_else(|| gathered.error_note.take())
             .unwrap_or_default();
         let python = matches!(kind, Layout::Structlog | Layout::PythonJson);
-        let mut thrown = match thrown {
+        let mut thrown = match gathered.thrown.take() {
             // `stack` of the Python writers is where the logger was called, not a throwable.
             Some((4, _)) if python => Thrown::Absent,
             Some((_, Thrown::Named { class, message })) => Thrown::Named {
                 class,
                 message: message.or(error_message),
             },
+            Some((_, Thrown::Text(trace))) => Thrown::Text(throwable::with_header(
+                trace,
+                error_type.as_ref(),
+                error_message.as_ref(),
+            )),
             Some((_, thrown)) => thrown,
             None => throwable::named(error_type, error_message),
         };
-        if let Some(full) = maybe_stack {
+        if let Some(full) = gathered.maybe_stack.take() {
             let absent = matches!(thrown, Thrown::Absent | Thrown::Named { .. });
             if absent && glued::reads_like_throwable(&full) {
-                let text = full.decoded().into_owned();
-                thrown = match glued::split(&text) {
-                    Some(split) => Thrown::Text(Text::Owned(split.trace.to_owned())),
-                    None => Thrown::Text(Text::Owned(text)),
+                let trace = match glued::split_owned(full.decoded().into_owned()) {
+                    Ok((_, trace)) => trace,
+                    Err(whole) => whole,
                 };
+                thrown = Thrown::Text(Text::Owned(trace));
             } else if message.is_empty() {
                 message = full;
             }
         }
-        if glued::may_hold_stack(&message) {
-            let text = message.decoded().into_owned();
-            if let Some(split) = glued::split(&text) {
-                if matches!(thrown, Thrown::Absent | Thrown::Named { .. }) {
-                    thrown = Thrown::Text(Text::Owned(split.trace.to_owned()));
-                }
-                message = Text::Owned(split.message.to_owned());
-            }
-        }
-        if message.is_empty() && thrown == Thrown::Absent && root_class.is_none() {
+        glued::unglue(&mut message, &mut thrown);
+        if message.is_empty() && thrown == Thrown::Absent && gathered.root_class.is_none() {
             return Err(no_message());
         }
         truncated |= was_cut(&message, CUT_MESSAGE_BYTES)
@@ -213,14 +228,14 @@ impl Reader<'_> {
         let mut event = ErrorEvent {
             layout: kind,
             time,
-            level: level.and_then(|(_, value)| layout::level(value, kind)),
+            level: gathered.level.take().and_then(|(_, value)| layout::level(value, kind)),
             logger: logger.and_then(|(_, value)| gather::text_of(value)),
-            thread: thread.and_then(|(_, value)| gather::text_of(value)),
+            thread: gathered.thread.take().and_then(|(_, value)| gather::text_of(value)),
             message,
             thrown,
-            root_class,
-            root_message,
-            fields,
+            root_class: gathered.root_class.take(),
+            root_message: gathered.root_message.take(),
+            fields: std::mem::take(&mut gathered.fields),
             truncated,
         };
         if let Some(layer) = layer {
@@ -286,85 +301,11 @@ impl Reader<'_> {
         }
         Ok(event)
     }
-
-    /// Kubernetes' container runtime: `2026-01-02T03:04:05.678901234Z stdout F <line>`, one prefix per line.
-    fn container_runtime<'x>(
-        &self,
-        text: &'x str,
-        outer: Option<&'x Layer<'x>>,
-    ) -> Option<(Layer<'x>, std::borrow::Cow<'x, str>)> {
-        let first = cri_line(text.lines().next()?)?;
-        let mut layer = Layer {
-            time: first.stamp.at(self.zone),
-            truncated: false,
-            depth: 1,
-            ..Layer::default()
-        };
-        layer.fields.push(Field {
-            path: "stream".into(),
-            value: first.stream.into(),
-        });
-        let mut inside = String::with_capacity(text.len());
-        let mut partial = false;
-        for line in text.lines() {
-            match cri_line(line) {
-                Some(part) => {
-                    inside.push_str(part.rest);
-                    partial = part.partial;
-                    if !partial {
-                        inside.push('\n');
-                    }
-                }
-                None => {
-                    inside.push_str(line);
-                    inside.push('\n');
-                }
-            }
-        }
-        layer.truncated = partial;
-        if let Some(outer) = outer {
-            layer.inherit(outer);
-        }
-        Some((layer, std::borrow::Cow::Owned(inside)))
-    }
-
-    /// syslog as of RFC 5424: `<11>1 2026-01-02T03:04:05.678Z host app pid msgid - <line>`.
-    fn syslog<'x>(&self, text: &'x str, outer: Option<&'x Layer<'x>>) -> Option<(Layer<'x>, &'x str)> {
-        let (priority, rest) = text.strip_prefix('<')?.split_once('>')?;
-        let priority: i64 = priority.parse().ok().filter(|p| (0..192).contains(p))?;
-        let rest = rest.strip_prefix("1 ")?;
-        let (stamp, rest) = time::prefix(rest)?;
-        let mut layer = Layer {
-            time: stamp.at(self.zone),
-            level: super::level::Scale::Syslog.name(priority % 8).map(Text::Plain),
-            depth: 1,
-            ..Layer::default()
-        };
-        let mut rest = rest.strip_prefix(' ')?;
-        for path in ["host", "app", "pid", "msgid"] {
-            let (word, behind) = rest.split_once(' ')?;
-            if word != "-" && word.len() <= 255 {
-                layer.fields.push(Field {
-                    path: path.into(),
-                    value: word.into(),
-                });
-            }
-            rest = behind;
-        }
-        let rest = match rest.strip_prefix('-') {
-            Some(rest) => rest,
-            None => structured(rest)?,
-        };
-        if let Some(outer) = outer {
-            layer.inherit(outer);
-        }
-        Some((layer, rest.trim_start_matches([' ', '\u{feff}'])))
-    }
 }
 
 impl<'e> Layer<'e> {
     /// Adds what an outer envelope says.
-    fn inherit(&mut self, outer: &'e Layer<'_>) {
+    pub(crate) fn inherit(&mut self, outer: &'e Layer<'_>) {
         self.time = self.time.or(outer.time);
         self.depth = outer.depth + 1;
         self.truncated |= outer.truncated;
@@ -387,6 +328,13 @@ impl<'e> Layer<'e> {
         if event.level.is_none() {
             event.level = self.level.as_ref().map(lent);
         }
+    }
+}
+
+/// GELF's `version` is that of the format, and says nothing of the job.
+fn drop_own_version(gathered: &mut Gathered<'_>, kind: Layout) {
+    if kind == Layout::Gelf {
+        gathered.fields.retain(|field| field.path.held() != "version");
     }
 }
 
@@ -437,62 +385,9 @@ pub(crate) fn plain(layout: Layout, time: EventTime, message: Text<'_>) -> Error
         thrown: Thrown::Absent,
         root_class: None,
         root_message: None,
-        fields: SmallVec::new(),
+        fields: Vec::new(),
         truncated: false,
     }
-}
-
-/// One line of the container runtime.
-struct CriLine<'t> {
-    stamp: time::Stamp,
-    stream: &'t str,
-    partial: bool,
-    rest: &'t str,
-}
-
-fn cri_line(line: &str) -> Option<CriLine<'_>> {
-    let (stamp, rest) = time::prefix(line)?;
-    let rest = rest.strip_prefix(' ')?;
-    let (stream, rest) = rest.split_once(' ')?;
-    if stream != "stdout" && stream != "stderr" {
-        return None;
-    }
-    let (tag, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    let partial = match tag.split(':').next()? {
-        "F" => false,
-        "P" => true,
-        _ => return None,
-    };
-    Some(CriLine {
-        stamp,
-        stream,
-        partial,
-        rest,
-    })
-}
-
-/// What follows the structured data of a syslog line: `[id key="value"][…] `.
-fn structured(text: &str) -> Option<&str> {
-    let mut rest = text;
-    while let Some(inside) = rest.strip_prefix('[') {
-        let mut quoted = false;
-        let mut escaped = false;
-        let end = inside.find(|c| {
-            if escaped {
-                escaped = false;
-                return false;
-            }
-            match c {
-                '\\' => escaped = true,
-                '"' => quoted = !quoted,
-                ']' => return !quoted,
-                _ => {}
-            }
-            false
-        })?;
-        rest = inside.get(end + 1..)?;
-    }
-    (rest.len() < text.len()).then_some(rest)
 }
 
 pub(crate) fn no_time() -> Rejection {

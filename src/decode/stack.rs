@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable, Thrown};
 
-use super::{java_stack, node_stack, python_stack, thrown_json};
+use super::{java_line, java_stack, node_stack, python_stack, thrown_json};
 
 /// Frames kept of one throwable. A `StackOverflowError` holds 1,024 by default; more than this is repetition.
 pub const MAX_FRAMES: usize = 4096;
@@ -17,6 +17,20 @@ pub const MAX_FRAMES: usize = 4096;
 pub const MAX_THROWABLES: usize = 1000;
 
 /// Reads the throwable of an event. `None` when there is none, or when the text is not a stack of any kind known.
+///
+/// ```
+/// use seismolog::decode::stack::stack_trace;
+/// use seismolog::event::{Text, Thrown};
+///
+/// let text = "java.io.IOException: unable to open JDBC writer\n\
+///     \tat org.apache.flink.connector.jdbc.internal.JdbcOutputFormat.open(JdbcOutputFormat.java:98)\n\
+///     Caused by: java.net.ConnectException: Connection refused\n\
+///     \t... 20 more\n";
+/// let trace = stack_trace(&Thrown::Text(Text::Plain(text))).unwrap();
+/// let deepest = *trace.chain().last().unwrap();
+/// assert_eq!(trace.throwables[deepest].class, "java.net.ConnectException");
+/// assert_eq!(trace.throwables[deepest].common, 20);
+/// ```
 #[must_use]
 pub fn stack_trace(thrown: &Thrown<'_>) -> Option<StackTrace> {
     match thrown {
@@ -49,11 +63,12 @@ fn named(class: String, message: Option<String>) -> StackTrace {
 
 /// Reads stack text of any language.
 pub(super) fn from_text(text: &str) -> Option<StackTrace> {
-    match recognize(text)? {
+    let trace = match recognize(text)? {
         Language::Java => java_stack::parse(text),
         Language::Python => python_stack::parse(text),
         Language::Node => node_stack::parse(text),
-    }
+    };
+    trace.map(unfold)
 }
 
 /// Who wrote the text: the first line that only one of them writes decides. A text without any such line may still
@@ -63,7 +78,7 @@ fn recognize(text: &str) -> Option<Language> {
         if python_stack::is_mark(line) {
             return Some(Language::Python);
         }
-        if java_stack::is_mark(line) {
+        if java_line::is_mark(line) {
             return Some(Language::Java);
         }
         if node_stack::is_mark(line) {
@@ -71,10 +86,9 @@ fn recognize(text: &str) -> Option<Language> {
         }
     }
     let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let (class, _) = java_stack::split_header(java_stack::after_prefix(first.trim()));
+    let (class, _) = java_line::split_header(java_line::after_prefix(first.trim()));
     let class = class.split(" [").next().unwrap_or(class);
-    (java_stack::looks_like_class(class) || java_stack::inline_header(first).is_some())
-        .then(|| language_of_class(class))
+    (java_line::looks_like_class(class) || java_line::inline_header(first).is_some()).then(|| language_of_class(class))
 }
 
 /// The language of a class known by its name alone. Names with a package are taken for Java, since Python's and
@@ -176,30 +190,77 @@ pub(super) fn settle(found: Vec<Throwable>, language: Language, truncated: bool)
     })
 }
 
-/// Puts throwables in order, and hangs the Java stack that Py4J gives as text on the error that carries it. The
-/// trace is Java's then, for its deepest cause is.
-pub(super) fn with_java_below(mut found: Vec<Throwable>, language: Language, truncated: bool) -> Option<StackTrace> {
-    let carrier = found
+/// How often one language may call another within one trace: Python, through Py4J Java, whose worker is Python.
+const MAX_FOREIGN: usize = 3;
+
+/// Hangs on a trace what stands as text in its messages: the Java stack that Py4J gives, the Python traceback that
+/// PySpark and PyFlink give. The trace's language is then that of the deepest cause.
+pub(super) fn unfold(mut trace: StackTrace) -> StackTrace {
+    for _ in 0..MAX_FOREIGN {
+        let Some(carried) = trace
+            .throwables
+            .iter()
+            .enumerate()
+            .find_map(|(at, throwable)| carried(at, throwable))
+        else {
+            break;
+        };
+        trace = hang(trace, carried);
+    }
+    trace
+}
+
+fn hang(mut trace: StackTrace, carried: Carried) -> StackTrace {
+    let by = carried.by;
+    if let Some(carrier) = trace.throwables.get_mut(by) {
+        carrier.message = carried.said;
+    }
+    // A cause of its own is the same once more.
+    if trace
+        .throwables
         .iter()
-        .position(|throwable| throwable.class.ends_with("Py4JJavaError"));
-    let Some((at, outer)) = carrier.and_then(|at| Some((at, found.get_mut(at)?))) else {
-        return settle(found, language, truncated);
-    };
-    let text = outer.message.as_deref().and_then(|message| message.split_once("\n: "));
-    let Some((said, java)) = text.and_then(|(said, java)| Some((said.to_owned(), java_stack::parse(java)?))) else {
-        return settle(found, language, truncated);
-    };
-    outer.message = Some(said);
-    let first = found.len();
-    for mut below in java.throwables {
+        .any(|throwable| throwable.relation == Relation::CauseOf(by))
+    {
+        return trace;
+    }
+    let first = trace.throwables.len();
+    for mut below in carried.trace.throwables {
         below.relation = match below.relation {
-            Relation::Outermost => Relation::CauseOf(at),
+            Relation::Outermost => Relation::CauseOf(by),
             Relation::CauseOf(parent) => Relation::CauseOf(parent + first),
             Relation::SuppressedBy(parent) => Relation::SuppressedBy(parent + first),
         };
-        found.push(below);
+        trace.throwables.push(below);
     }
-    settle(found, Language::Java, truncated || java.truncated)
+    trace.language = carried.trace.language;
+    trace.truncated |= carried.trace.truncated;
+    trace
+}
+
+/// A trace in the text of a message.
+struct Carried {
+    by: usize,
+    /// The message without the trace.
+    said: Option<String>,
+    trace: StackTrace,
+}
+
+fn carried(by: usize, throwable: &Throwable) -> Option<Carried> {
+    let message = throwable.message.as_deref()?;
+    let (said, trace) = if throwable.class.ends_with("Py4JJavaError") {
+        let (said, java) = message.split_once("\n: ")?;
+        (said, java_stack::parse(java)?)
+    } else {
+        let at = message.find(python_stack::TRACEBACK)?;
+        let (said, python) = message.split_at_checked(at)?;
+        (said, python_stack::parse(python)?)
+    };
+    let said = said.trim_end().trim_end_matches(':');
+    Some(Carried {
+        by,
+        said: (!said.is_empty()).then(|| said.to_owned()),
+        trace,
+    })
 }
 
 fn push_child(children: &mut [Vec<usize>], parent: usize, child: usize) {

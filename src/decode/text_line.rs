@@ -179,11 +179,12 @@ fn find_level(text: &str, timed: bool) -> Option<Found<'_>> {
         if let Some((inside, behind)) = bracketed(rest) {
             let word = inside.trim();
             if level::is_word(word) {
+                let rest = behind.strip_prefix(':').unwrap_or(behind);
                 return Some(Found {
                     level: word,
                     thread,
                     logger,
-                    rest: behind,
+                    rest,
                 });
             }
             if thread.is_none() && !word.is_empty() && !word.starts_with("myid:") {
@@ -236,11 +237,13 @@ impl Found<'_> {
         let known = self.logger.is_some();
         let mut rest = self.rest.trim_start_matches([' ', '\t']);
         // Spring Boot writes its process id and three dashes first.
+        let mut spring = false;
         let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         if digits.len() < rest.len()
             && let Some(behind) = digits.strip_prefix(" --- ")
         {
             rest = behind.trim_start();
+            spring = true;
         }
         let mut dashed = false;
         if let Some(behind) = rest.strip_prefix("- ") {
@@ -278,7 +281,7 @@ impl Found<'_> {
             self.rest = behind.trim_start_matches([' ', '\t']);
             return;
         }
-        if !is_logger(word) {
+        if !is_logger(word) && !spring {
             return;
         }
         let padded = behind.trim_start_matches([' ', '\t']);

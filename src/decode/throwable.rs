@@ -6,6 +6,7 @@ use super::glued;
 use super::scan::{Object, Scanner, Value};
 use crate::event::{Text, Thrown, ThrownShape};
 use memchr::memmem;
+use std::sync::LazyLock;
 
 /// Reads a value that stands under a key of throwables. `sure` tells that the key means nothing else.
 pub(crate) fn read<'a>(value: &Value<'a>, sure: bool, max_depth: usize) -> Thrown<'a> {
@@ -24,10 +25,9 @@ pub(crate) fn read<'a>(value: &Value<'a>, sure: bool, max_depth: usize) -> Throw
 }
 
 fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
-    // Log4j2 writes its elements either all as text or all as lists; the first one tells, and a list need not be
-    // walked a second time.
-    if element_is_list(raw) {
-        return json(raw, ThrownShape::Log4j2);
+    // Log4j2 writes its elements either all as text or all as lists; the first one tells.
+    if let Some(shape) = listed(raw) {
+        return json(raw, shape);
     }
     let scanner = Scanner::new(raw, max_depth);
     let mut entries = Object::new();
@@ -98,10 +98,16 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
         "backtrace",
         "full_message",
     ]) {
-        Some(Value::Str(trace)) if !super::gather::is_missing(trace) => Thrown::Text(trace.clone()),
+        Some(Value::Str(trace)) if !super::gather::is_missing(trace) => {
+            Thrown::Text(with_header(trace.clone(), class.as_ref(), message.as_ref()))
+        }
         Some(Value::Array(frames)) => match array(frames, max_depth) {
             Thrown::Absent if class.is_some() => json(raw, ThrownShape::Spark),
-            other => other,
+            other @ (Thrown::Absent
+            | Thrown::Text(_)
+            | Thrown::Json { .. }
+            | Thrown::Named { .. }
+            | Thrown::Parsed(_)) => other,
         },
         _ => match get(&["cause"]) {
             Some(Value::Object(_)) if get(&["type"]).is_some() => json(raw, ThrownShape::PinoErr),
@@ -126,19 +132,22 @@ fn array(raw: &str, max_depth: usize) -> Thrown<'_> {
     }
 }
 
-/// Whether the first `extendedStackTrace` of the object is a list.
-fn element_is_list(raw: &str) -> bool {
-    const KEY: &[u8] = b"\"extendedStackTrace\"";
-    let bytes = raw.as_bytes();
-    let Some(at) = memmem::find(bytes, KEY) else {
-        return false;
-    };
-    let behind = bytes.get(at + KEY.len()..).unwrap_or_default();
-    let value = behind
-        .iter()
-        .find(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\r' | b'\n'));
-    // An empty list says nothing yet; the walk over the keys does.
-    value == Some(&b'[') && !behind.starts_with(b":[]")
+/// The shape of an object whose frames are a list of objects, told without walking it: Log4j2 and Spark write each
+/// throwable under one key of a name nobody else has.
+fn listed(raw: &str) -> Option<ThrownShape> {
+    static LOG4J2: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\"extendedStackTrace\""));
+    static SPARK: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\"stacktrace\""));
+    for (finder, shape) in [(&LOG4J2, ThrownShape::Log4j2), (&SPARK, ThrownShape::Spark)] {
+        let bytes = raw.as_bytes();
+        let Some(at) = finder.find(bytes) else { continue };
+        let behind = bytes.get(at + finder.needle().len()..).unwrap_or_default();
+        let mut value = behind
+            .iter()
+            .filter(|byte| !matches!(byte, b':' | b' ' | b'\t' | b'\r' | b'\n'));
+        // A list of lines is another shape, and an empty list says nothing yet: the walk over the keys does.
+        return (value.next() == Some(&b'[') && value.next() == Some(&b'{')).then_some(shape);
+    }
+    None
 }
 
 fn json(raw: &str, shape: ThrownShape) -> Thrown<'_> {
@@ -146,6 +155,31 @@ fn json(raw: &str, shape: ThrownShape) -> Thrown<'_> {
         raw: Text::Plain(raw),
         shape,
     }
+}
+
+/// A trace that holds frames only gets its header from class and message that stand beside it: ecs-logging-python and
+/// some error reporters write them so.
+pub(crate) fn with_header<'a>(trace: Text<'a>, class: Option<&Text<'_>>, message: Option<&Text<'_>>) -> Text<'a> {
+    const PYTHON: &[&str] = &["  File \"", "  File \\\""];
+    const OTHERS: &[&str] = &["\tat ", "\\tat ", "    at "];
+    let held = trace.held();
+    let python = PYTHON.iter().any(|frame| held.starts_with(frame));
+    let bare = python || OTHERS.iter().any(|frame| held.starts_with(frame));
+    let Some(class) = class.filter(|_| bare) else {
+        return trace;
+    };
+    let mut header = class.decoded().into_owned();
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        header.push_str(": ");
+        header.push_str(&message.decoded());
+    }
+    let frames = trace.decoded();
+    let frames = frames.trim_end_matches('\n');
+    Text::Owned(if python {
+        format!("Traceback (most recent call last):\n{frames}\n{header}")
+    } else {
+        format!("{header}\n{frames}")
+    })
 }
 
 /// Class and message without a trace.

@@ -7,15 +7,15 @@ use serde_json::Value;
 use crate::event::{Frame, Language, Relation, StackTrace, Throwable, ThrownShape};
 
 use super::stack::{self, MAX_THROWABLES, add_frame, settle, throwable};
-use super::{java_stack, node_stack};
+use super::{java_line, java_stack, node_stack};
 
 /// Reads a raw JSON value of a known shape. `None` when it does not hold a throwable.
 pub(super) fn parse(raw: &str, shape: ThrownShape) -> Option<StackTrace> {
     let value: Value = serde_json::from_str(raw).ok()?;
     match shape {
-        ThrownShape::Log4j2 => log4j2(&value),
-        ThrownShape::Spark => spark(&value),
-        ThrownShape::StructlogDict => structlog(&value),
+        ThrownShape::Log4j2 => log4j2(&value).map(stack::unfold),
+        ThrownShape::Spark => spark(&value).map(stack::unfold),
+        ThrownShape::StructlogDict => structlog(&value).map(stack::unfold),
         ThrownShape::PinoErr => pino(&value),
         ThrownShape::Lines => stack::from_text(&lines(&value)?),
     }
@@ -26,7 +26,10 @@ fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 fn message(value: &Value, key: &str) -> Option<String> {
-    text(value, key).filter(|text| *text != "null").map(str::to_owned)
+    text(value, key)
+        .map(str::trim_end)
+        .filter(|text| !text.is_empty() && *text != "null")
+        .map(str::to_owned)
 }
 
 fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value, key: &str) -> Option<T> {
@@ -117,12 +120,14 @@ fn log4j2_frame(value: &Value) -> Option<Frame> {
 }
 
 fn java_frame(value: &Value) -> Option<Frame> {
-    let (_, class) = java_stack::split_module(text(value, "class")?);
+    let (_, class) = java_line::split_module(text(value, "class")?);
+    let line = number(value, "line").filter(|line| *line != -1);
     Some(Frame {
         class: class.to_owned(),
         method: text(value, "method").unwrap_or_default().to_owned(),
-        file: text(value, "file").map(str::to_owned),
-        line: number(value, "line").filter(|line| *line != -1),
+        // As in text, where `Native Method` stands in the place of file and line.
+        file: text(value, "file").filter(|_| line != Some(-2)).map(str::to_owned),
+        line,
         module: None,
         location: None,
     })
@@ -135,19 +140,30 @@ fn spark(value: &Value) -> Option<StackTrace> {
     if let Some(Value::Array(frames)) = value.get("stacktrace") {
         frames
             .iter()
-            .filter_map(java_frame)
+            .filter_map(spark_frame)
             .for_each(|frame| add_frame(&mut outer, frame));
     }
-    let language = if outer.frames.first().is_some_and(is_python) {
-        Language::Python
-    } else {
-        Language::Java
-    };
-    stack::with_java_below(vec![outer], language, false)
+    let is_python = outer
+        .frames
+        .first()
+        .is_some_and(|frame| frame.file.as_deref() == Some(frame.class.as_str()));
+    let language = if is_python { Language::Python } else { Language::Java };
+    settle(vec![outer], language, false)
 }
 
-fn is_python(frame: &Frame) -> bool {
-    frame.file.as_deref().is_some_and(|file| file.ends_with(".py"))
+/// A frame of the JVM, or one of Python's, which has no class and the whole path as its file.
+fn spark_frame(value: &Value) -> Option<Frame> {
+    java_frame(value).or_else(|| {
+        let path = text(value, "file")?;
+        Some(Frame {
+            class: path.to_owned(),
+            method: text(value, "method").unwrap_or_default().to_owned(),
+            file: Some(path.to_owned()),
+            line: number(value, "line"),
+            module: None,
+            location: None,
+        })
+    })
 }
 
 /// structlog's list, the outermost exception first, each the cause of the one before it.
@@ -184,7 +200,7 @@ fn structlog(value: &Value) -> Option<StackTrace> {
             }
         }
     }
-    stack::with_java_below(found, Language::Python, truncated)
+    settle(found, Language::Python, truncated)
 }
 
 /// The exceptions of a chain, whether it stands as a list, below `stacks`, or alone.
@@ -278,7 +294,9 @@ fn name(error: &mut Throwable, value: &Value) {
             error.class = kind.to_owned();
         }
     }
-    if let Some(code) = text(value, "code") {
-        node_stack::add_code(error, code);
+    let code = text(value, "code").map(str::to_owned);
+    let code = code.or_else(|| Some(node_stack::system_code(error.message.as_deref()?)?.to_owned()));
+    if let Some(code) = code {
+        node_stack::add_code(error, &code);
     }
 }

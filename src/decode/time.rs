@@ -27,10 +27,8 @@ pub(crate) fn parse(text: &str, unit: Unit, zone: &TimeZone) -> Option<EventTime
     let number = text
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if number {
-        if let Some(time) = parse_number(text, unit) {
-            return Some(time);
-        }
+    if number && let Some(time) = parse_number(text, unit) {
+        return Some(time);
     }
     match prefix(text) {
         Some((stamp, rest)) if rest.trim().is_empty() => stamp.at(zone),

@@ -185,7 +185,11 @@ fn write_identity(identity: &Identity, out: &mut Vec<u8>) {
     if let Some(frame) = &identity.top_frame {
         text("top_frame", frame, out);
     }
-    let _written = write!(out, ",\"fingerprint\":\"{}\",\"group\":\"{}\"", identity.fingerprint, identity.group);
+    let _written = write!(
+        out,
+        ",\"fingerprint\":\"{}\",\"group\":\"{}\"",
+        identity.fingerprint, identity.group
+    );
 }
 
 fn rejected(rejection: &Rejection, length: usize, out: &mut Vec<u8>) {

@@ -1,18 +1,35 @@
 //! The pure path in one call: bytes in, identified events or a rejection out.
 //!
 //! Comes in: the bytes of one record. Goes out: one [`Outcome`] per event in it (mostly one), or a rejection. What
-//! always holds: no I/O, no clock; the same bytes give the same identity; a hit of the memo equals a miss.
-//! What it does not do: count, store or keep bytes.
+//! always holds: no I/O, no clock; the same bytes give the same identity under the same rules, whatever was read
+//! before; a hit of the memo equals a miss. What it does not do: count, store or keep bytes.
+//!
+//! Most errors repeat, so most records cost a scan, a key and a look-up; only what was not met before is parsed,
+//! masked, classified and fingerprinted.
 
+mod line;
+mod memo;
+mod place;
 mod redact;
 
+pub use line::LineWriter;
 pub use redact::{REDACTED, Redactor};
 
-use crate::event::{Dimensions, ErrorEvent, Rejection};
+use crate::decode::{Decoder, Limits, stack};
+use crate::event::Part;
+use crate::event::{Dimensions, ErrorEvent, Rejection, StackTrace, Text, Thrown};
 use crate::fold::Sample;
-use crate::identity::Identity;
-use crate::rules::RuleSet;
+use crate::identity::key::KeyMaker;
+use crate::identity::{self, Identity, Told};
+use crate::rules::{ErrorRule, RuleSet, ToldError, ToldThrowable, unclassified_severity};
+use memo::{Memo, Remembered};
+use place::Places;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Type and category of what no rule knows.
+pub const UNCLASSIFIED: &str = "unclassified";
 
 /// What became of an event.
 #[derive(Debug)]
@@ -32,25 +49,119 @@ pub struct Identified<'a> {
     pub identity: &'a Arc<Identity>,
     /// Where it happened. Interned: equal dimensions are mostly the same `Arc`.
     pub dimensions: &'a Arc<Dimensions>,
+    /// Present when the event may hold a secret.
+    redactor: Option<&'a Redactor>,
 }
 
-impl Identified<'_> {
+/// Message and stack without their secrets.
+#[derive(Debug)]
+pub struct Redacted<'a> {
+    /// The message.
+    pub message: Cow<'a, str>,
+    /// How many secrets were taken out of message and stack.
+    pub count: u32,
+    stack: Option<String>,
+}
+
+impl<'a> Identified<'a> {
+    /// An event that is known not to hold a secret; for tests of what comes after.
+    #[must_use]
+    pub fn new(event: &'a ErrorEvent<'a>, identity: &'a Arc<Identity>, dimensions: &'a Arc<Dimensions>) -> Self {
+        Self {
+            event,
+            identity,
+            dimensions,
+            redactor: None,
+        }
+    }
+
+    /// Message and stack without secrets, where there may be some.
+    #[must_use]
+    pub fn redacted(&self) -> Option<Redacted<'a>> {
+        let redactor = self.redactor?;
+        let event: &'a ErrorEvent<'a> = self.event;
+        let message = event.message.decoded();
+        let (clean, in_message) = redactor.redact(&message);
+        let clean = clean.into_owned();
+        let stack = stack_text(&event.thrown);
+        let (stack, in_stack) = match stack {
+            None => (None, 0),
+            Some(stack) => {
+                let (clean, count) = redactor.redact_stack(&stack);
+                (Some(clean.into_owned()), count)
+            }
+        };
+        Some(Redacted {
+            message: Cow::Owned(clean),
+            count: in_message + in_stack,
+            stack,
+        })
+    }
+
     /// The event in full, secrets redacted. Costs: only for the first of a (job, fingerprint, minute).
     #[must_use]
     pub fn sample(&self) -> Sample {
-        let _ = self;
+        let (message, stack, redactions) = match self.redacted() {
+            Some(redacted) => (redacted.message.into_owned(), redacted.stack, redacted.count),
+            None => {
+                let stack = stack_text(&self.event.thrown).map(Cow::into_owned);
+                (self.event.message.decoded().into_owned(), stack, 0)
+            }
+        };
+        let owned = |text: &Option<Text<'_>>| text.as_ref().map(|t| t.decoded().into_owned());
         Sample {
-            event_time: String::new(),
-            level: None,
-            logger: None,
-            thread: None,
-            message: String::new(),
-            stack: None,
-            dimensions: std::collections::BTreeMap::new(),
-            layout: String::new(),
-            truncated: false,
+            event_time: self.event.time.rfc3339(),
+            level: owned(&self.event.level),
+            logger: owned(&self.event.logger),
+            thread: owned(&self.event.thread),
+            message,
+            stack,
+            dimensions: by_name(self.dimensions),
+            layout: self.event.layout.as_str().to_owned(),
+            truncated: self.event.truncated,
             stack_bytes: None,
-            redactions: 0,
+            redactions,
+        }
+    }
+}
+
+fn by_name(dimensions: &Dimensions) -> BTreeMap<String, String> {
+    let texts = dimensions
+        .texts()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let subtask = dimensions.subtask.map(|n| ("subtask".to_owned(), n.to_string()));
+    texts.chain(subtask).collect()
+}
+
+/// The throwable as text, as the writer gave it where it was text.
+fn stack_text<'a>(thrown: &'a Thrown<'_>) -> Option<Cow<'a, str>> {
+    match thrown {
+        Thrown::Absent => None,
+        Thrown::Text(text) => Some(text.decoded()),
+        Thrown::Json { .. } | Thrown::Named { .. } | Thrown::Parsed(_) => {
+            stack::stack_trace(thrown).map(|trace| Cow::Owned(stack::render(&trace)))
+        }
+    }
+}
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Limits of one record.
+    pub limits: Limits,
+    /// Where times without a zone were written.
+    pub default_zone: jiff::tz::TimeZone,
+    /// How many errors are remembered; 0 turns the memo off.
+    pub memo: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            default_zone: jiff::tz::TimeZone::UTC,
+            memo: 65_536,
         }
     }
 }
@@ -58,34 +169,239 @@ impl Identified<'_> {
 /// Reads records. One per thread; not shared.
 #[derive(Debug)]
 pub struct Engine {
-    rules: Arc<RuleSet>,
+    decoder: Decoder,
+    identifier: Identifier,
 }
 
 impl Engine {
     /// An engine with these rules. `default_zone` is where times without a zone were written.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, default_zone: jiff::tz::TimeZone) -> Self {
-        let _ = default_zone;
-        Self { rules }
+        Self::with_options(
+            rules,
+            Options {
+                default_zone,
+                ..Options::default()
+            },
+        )
+    }
+
+    /// An engine with these rules and options.
+    #[must_use]
+    pub fn with_options(rules: Arc<RuleSet>, options: Options) -> Self {
+        Self {
+            decoder: Decoder::new(options.limits, options.default_zone),
+            identifier: Identifier {
+                rules,
+                redactor: Redactor::built_in(),
+                places: Places::default(),
+                memo: Memo::new(options.memo),
+                keys: KeyMaker::default(),
+            },
+        }
     }
 
     /// Reads one record and hands each outcome to `out`, at least one per record.
     pub fn read(&mut self, bytes: &[u8], out: &mut dyn FnMut(Outcome<'_>)) {
-        let _ = (bytes, out, &self.rules);
+        let identifier = &mut self.identifier;
+        self.decoder.decode(bytes, &mut |decoded| match decoded {
+            Ok(event) => identifier.identify(&event, out),
+            Err(rejection) => out(Outcome::Rejected(rejection)),
+        });
     }
 
     /// Takes the rules from now on; what was remembered under the old ones is forgotten.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
-        self.rules = rules;
+        self.identifier.memo.clear();
+        self.identifier.places.forget();
+        self.identifier.rules = rules;
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.identifier.rules
     }
 
     /// Names learned since the last call: job id to job name. They belong into the same flush as the events read.
     pub fn take_learned(&mut self) -> Vec<(Box<str>, Box<str>)> {
-        Vec::new()
+        self.identifier.places.take_learned()
     }
 
     /// Teaches names learned in an earlier life (from the store).
     pub fn teach(&mut self, names: impl IntoIterator<Item = (Box<str>, Box<str>)>) {
-        for _ in names {}
+        for (id, name) in names {
+            self.identifier.places.teach(id, name);
+        }
     }
+}
+
+/// All but decoding.
+#[derive(Debug)]
+struct Identifier {
+    rules: Arc<RuleSet>,
+    redactor: Arc<Redactor>,
+    places: Places,
+    memo: Memo,
+    keys: KeyMaker,
+}
+
+impl Identifier {
+    fn identify(&mut self, event: &ErrorEvent<'_>, out: &mut dyn FnMut(Outcome<'_>)) {
+        let dimensions = self.places.of(event, &self.rules);
+        let key = self.keys.key(event, &dimensions);
+        let remembered = match key.and_then(|key| self.memo.get(key)) {
+            Some(known) if !known.depends_on_digits => known,
+            Some(_) | None => {
+                let fresh = Arc::new(self.work_out(event, &dimensions));
+                if let Some(key) = key {
+                    self.memo.insert(key, Arc::clone(&fresh));
+                }
+                fresh
+            }
+        };
+        out(Outcome::Folded(Identified {
+            event,
+            identity: &remembered.identity,
+            dimensions: &dimensions,
+            redactor: remembered.may_hold_secret.then_some(&*self.redactor),
+        }));
+    }
+
+    /// What the memo remembers: everything that the key determines.
+    fn work_out(&self, event: &ErrorEvent<'_>, dimensions: &Dimensions) -> Remembered {
+        work_out(event, dimensions, &self.rules, &self.redactor).1
+    }
+}
+
+/// Identifies an event from scratch, with all that was told on the way.
+fn work_out(
+    event: &ErrorEvent<'_>,
+    dimensions: &Dimensions,
+    rules: &RuleSet,
+    redactor: &Redactor,
+) -> (Told, Remembered) {
+    let (clean, may_hold_secret) = without_secrets(event, redactor);
+    let told = identity::tell(&clean, dimensions, rules.identity());
+    let message = clean.message.decoded();
+    let level = clean.level.as_ref().map(Text::decoded);
+    let logger = clean.logger.as_ref().map(Text::decoded);
+    let (classified, depends_on_digits) = classify(&told, &message, logger.as_deref(), level.as_deref(), rules);
+    let identity = Arc::new(identity::identity(&told, &classified));
+    (
+        told,
+        Remembered {
+            identity,
+            depends_on_digits,
+            may_hold_secret,
+        },
+    )
+}
+
+fn classify(
+    told: &Told,
+    message: &str,
+    logger: Option<&str>,
+    level: Option<&str>,
+    rules: &RuleSet,
+) -> (identity::Classified, bool) {
+    use identity::skeleton::without_ids;
+    let message = without_ids(message);
+    let texts = |throwables: &[&crate::event::Throwable]| -> Vec<(String, Option<String>)> {
+        let text = |t: &&crate::event::Throwable| {
+            (
+                t.class.clone(),
+                t.message.as_deref().map(|m| without_ids(m).into_owned()),
+            )
+        };
+        throwables.iter().map(text).collect()
+    };
+    let (chain, suppressed): (Vec<_>, Vec<_>) = match &told.trace {
+        None => (Vec::new(), Vec::new()),
+        Some(trace) => split_chain(trace),
+    };
+    let (chain, suppressed) = (texts(&chain), texts(&suppressed));
+    let chain: Vec<ToldThrowable<'_>> = chain
+        .iter()
+        .map(|(class, message)| ToldThrowable {
+            class,
+            message: message.as_deref(),
+        })
+        .collect();
+    let suppressed: Vec<ToldThrowable<'_>> = suppressed
+        .iter()
+        .map(|(class, message)| ToldThrowable {
+            class,
+            message: message.as_deref(),
+        })
+        .collect();
+    let error = ToldError {
+        message: &message,
+        logger,
+        level,
+        chain: &chain,
+        suppressed: &suppressed,
+    };
+    (
+        classified(rules.errors().classify(&error), level),
+        rules.errors().depends_on_digits(&error),
+    )
+}
+
+/// What the rules say, or what is said of what no rule knows.
+fn classified(rule: Option<&ErrorRule>, level: Option<&str>) -> identity::Classified {
+    match rule {
+        Some(rule) => identity::Classified {
+            error_type: Arc::clone(&rule.id),
+            category: Arc::clone(&rule.category),
+            severity: rule.severity,
+            part: rule.part,
+            rule: Some(Arc::clone(&rule.id)),
+        },
+        None => identity::Classified {
+            error_type: UNCLASSIFIED.into(),
+            category: UNCLASSIFIED.into(),
+            severity: unclassified_severity(level),
+            part: Part::Root,
+            rule: None,
+        },
+    }
+}
+
+/// The cause chain, outermost first, and everything that hangs beside it.
+fn split_chain(trace: &StackTrace) -> (Vec<&crate::event::Throwable>, Vec<&crate::event::Throwable>) {
+    let chain = trace.chain();
+    let inside = chain.iter().filter_map(|&i| trace.throwables.get(i)).collect();
+    let beside = trace
+        .throwables
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !chain.contains(i))
+        .map(|(_, t)| t)
+        .collect();
+    (inside, beside)
+}
+
+/// The event with message and throwable redacted, and whether it may hold a secret at all.
+fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'e, ErrorEvent<'e>>, bool) {
+    let message = event.message.decoded();
+    let root_message = event.root_message.as_ref().map(Text::decoded);
+    let stack = stack_text(&event.thrown);
+    let may = redactor.may_hold_secret(&message)
+        || root_message.as_deref().is_some_and(|m| redactor.may_hold_secret(m))
+        || stack.as_deref().is_some_and(|s| redactor.stack_may_hold_secret(s));
+    if !may {
+        return (Cow::Borrowed(event), false);
+    }
+    let clean = |text: &str| Text::Owned(redactor.redact(text).0.into_owned());
+    let mut copy = event.clone();
+    copy.message = clean(&message);
+    copy.root_message = root_message.as_deref().map(clean);
+    if let Some(stack) = stack {
+        let (redacted, count) = redactor.redact_stack(&stack);
+        if count > 0 {
+            copy.thrown = Thrown::Text(Text::Owned(redacted.into_owned()));
+        }
+    }
+    (Cow::Owned(copy), true)
 }

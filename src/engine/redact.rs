@@ -11,29 +11,37 @@ use std::borrow::Cow;
 /// What stands in place of a secret.
 pub const REDACTED: &str = "<REDACTED>";
 
-/// Words without which no pattern can match. They hold no digits, so that the answer is the same for all texts with
-/// one memo key.
+/// Words without which no pattern can match, but for user and password in an address. They hold no digits, so that
+/// the answer is the same for all texts with one memo key.
 const WORDS: &[&str] = &[
     "passw",
+    "passphrase",
     "pwd",
     "secret",
     "token",
     "api_key",
     "api-key",
     "apikey",
+    "api.key",
     "access_key",
     "access-key",
     "accesskey",
+    "access.key",
+    "account_key",
+    "account-key",
+    "accountkey",
+    "account.key",
+    "private_key",
+    "private-key",
+    "privatekey",
+    "private.key",
     "credential",
     "authorization",
-    "bearer ",
-    "basic ",
+    "bearer",
     "private key",
     "akia",
     "asia",
     "eyj",
-    "@",
-    "sasl.jaas",
     "signature",
     "sig=",
 ];
@@ -63,6 +71,17 @@ pub struct Redactor {
 }
 
 impl Redactor {
+    /// The built-in patterns, compiled once per process.
+    #[must_use]
+    pub fn built_in() -> std::sync::Arc<Self> {
+        static BUILT_IN: std::sync::LazyLock<std::sync::Arc<Redactor>> = std::sync::LazyLock::new(|| {
+            #[allow(clippy::expect_used, reason = "the patterns are constants and a test compiles them")]
+            let redactor = Redactor::new().expect("built-in redaction patterns compile");
+            std::sync::Arc::new(redactor)
+        });
+        std::sync::Arc::clone(&BUILT_IN)
+    }
+
     /// The built-in patterns.
     ///
     /// # Errors
@@ -84,7 +103,37 @@ impl Redactor {
     /// Whether the text may hold a secret. Depends on letters only, never on digits.
     #[must_use]
     pub fn may_hold_secret(&self, text: &str) -> bool {
-        self.words.is_match(text)
+        self.words.is_match(text) || may_hold_user_info(text)
+    }
+
+    /// As [`Redactor::may_hold_secret`] for a stack: its frames are not looked at.
+    #[must_use]
+    pub fn stack_may_hold_secret(&self, stack: &str) -> bool {
+        stack.lines().any(|line| !is_frame(line) && self.may_hold_secret(line))
+    }
+
+    /// As [`Redactor::redact`] for a stack: its frames are not looked at.
+    #[must_use]
+    pub fn redact_stack<'t>(&self, stack: &'t str) -> (Cow<'t, str>, u32) {
+        if !self.stack_may_hold_secret(stack) {
+            return (Cow::Borrowed(stack), 0);
+        }
+        if stack.contains("PRIVATE KEY") {
+            // A key goes over many lines.
+            return self.redact(stack);
+        }
+        let mut out = String::with_capacity(stack.len());
+        let mut count = 0;
+        for line in stack.split_inclusive('\n') {
+            if is_frame(line) {
+                out.push_str(line);
+            } else {
+                let (clean, taken) = self.redact(line);
+                out.push_str(&clean);
+                count += taken;
+            }
+        }
+        (Cow::Owned(out), count)
     }
 
     /// The text without its secrets, and how many were taken out.
@@ -119,6 +168,23 @@ impl Redactor {
         }
         (out, count)
     }
+}
+
+/// `scheme://…@`, without a blank between.
+fn may_hold_user_info(text: &str) -> bool {
+    memchr::memmem::find_iter(text.as_bytes(), b"://").any(|at| {
+        let after = text.as_bytes().get(at + 3..).unwrap_or_default();
+        after
+            .iter()
+            .take_while(|b| !b.is_ascii_whitespace() && **b != b'/')
+            .any(|&b| b == b'@')
+    })
+}
+
+/// A line of a call stack: `\tat …` or `    at …`.
+fn is_frame(line: &str) -> bool {
+    let called = line.trim_start_matches([' ', '\t']);
+    called.len() < line.len() && called.starts_with("at ")
 }
 
 /// `token: null`, `password=***`, `<REDACTED>` and look-ups say nothing that has to be hidden.
@@ -176,6 +242,19 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(redacted(text), (want.to_owned(), 1), "{text}");
         }
+    }
+
+    #[test]
+    fn a_stack_is_redacted_but_for_its_frames() {
+        let redactor = Redactor::new().unwrap();
+        let stack = "a.B: password=hunter2\n\tat a.Token.secret(Token.java:1)\nCaused by: c.D: redis://:pw1@h\n";
+        let (clean, count) = redactor.redact_stack(stack);
+        assert_eq!(count, 2);
+        assert_eq!(
+            clean,
+            "a.B: password=<REDACTED>\n\tat a.Token.secret(Token.java:1)\nCaused by: c.D: redis://:<REDACTED>@h\n"
+        );
+        assert!(!redactor.stack_may_hold_secret("a.B: x\n\tat a.Token.secret(Token.java:1)\n"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! A decoded error: which shape it had, when, where, and what it said.
 
 use super::{EventTime, StackTrace, Text};
-use smallvec::SmallVec;
 
 /// The shape a record was read as. The names are part of the surface (`layout` of `normalize`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,7 +131,7 @@ pub struct ErrorEvent<'a> {
     /// Message of the root cause where the writer gives it on its own.
     pub root_message: Option<Text<'a>>,
     /// Scalars for the dimensions. Unresolved look-ups (`${env:X}`) and empty values are left out.
-    pub fields: SmallVec<[Field<'a>; 16]>,
+    pub fields: Vec<Field<'a>>,
     /// Whether the writer or an envelope cut text (`…` at the limit, a stack without its end).
     pub truncated: bool,
 }

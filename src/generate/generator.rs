@@ -20,7 +20,7 @@ pub enum GenerateError {
         /// The option.
         name: &'static str,
         /// Its value.
-        given: u64,
+        given: String,
         /// What to give instead.
         remedy: &'static str,
     },
@@ -73,17 +73,7 @@ impl Generator {
     /// # Errors
     /// When an option lies outside its range.
     pub fn new(options: &Options) -> Result<Self, GenerateError> {
-        let jobs_given = u64::try_from(options.jobs).unwrap_or(u64::MAX);
-        let (name, given, remedy) = if options.jobs == 0 || options.jobs > Options::MOST_JOBS {
-            ("jobs", jobs_given, "give 1 to 100000")
-        } else if options.rate == 0 {
-            ("rate", 0, "give at least 1 record per second")
-        } else {
-            ("", 0, "")
-        };
-        if !name.is_empty() {
-            return Err(GenerateError::Option { name, given, remedy });
-        }
+        check(options)?;
         let job_ranks = Zipf::new(options.jobs, JOB_EXPONENT);
         let layouts = assign_layouts(options, job_ranks.weights());
         let jobs: Vec<Job> = layouts
@@ -186,6 +176,30 @@ impl Generator {
     pub fn truth(&self) -> Truth {
         self.tally.truth(&self.options, &self.world, self.plan.incidents())
     }
+}
+
+/// Events are written with nanoseconds in 64 bits: from 1970 until the end of 2261.
+const LAST_MILLIS: i64 = 9_214_646_399_999;
+
+fn check(options: &Options) -> Result<(), GenerateError> {
+    let wrong = |name, given: String, remedy| Err(GenerateError::Option { name, given, remedy });
+    if options.jobs == 0 || options.jobs > Options::MOST_JOBS {
+        return wrong("jobs", options.jobs.to_string(), "give 1 to 100000");
+    }
+    if options.rate == 0 {
+        return wrong("rate", options.rate.to_string(), "give at least 1 record per second");
+    }
+    let start = options.start_millis;
+    if !(0..=LAST_MILLIS).contains(&start) || start.saturating_add(options.span_millis()) > LAST_MILLIS {
+        let given =
+            jiff::Timestamp::from_millisecond(start).map_or_else(|_| start.to_string(), |time| time.to_string());
+        return wrong(
+            "start",
+            given,
+            "the load must lie between 1970 and 2261: give another start, fewer records or a higher rate",
+        );
+    }
+    Ok(())
 }
 
 /// The layout of each job: shares are of records, so each job in turn takes the layout that is most behind.

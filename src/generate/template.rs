@@ -151,11 +151,16 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Appends text, `{slot}`s filled later. `as_json`: escaped as the inside of a JSON string.
+    /// Appends text, `{slot}`s filled later; `{{` and `}}` are braces. `as_json`: escaped as the inside of a JSON string.
     pub(crate) fn push(&mut self, text: &str, escape: Escape) -> Result<(), String> {
         let mut rest = text;
         while let Some((before, from)) = rest.split_once('{') {
-            self.literal(before, escape);
+            self.literal(&before.replace("}}", "}"), escape);
+            if let Some(after) = from.strip_prefix('{') {
+                self.literal("{", escape);
+                rest = after;
+                continue;
+            }
             let (name, after) = from.split_once('}').ok_or_else(|| format!("open brace in {text:?}"))?;
             let slot = Slot::named(name, self.ordinal).ok_or_else(|| format!("unknown slot {name:?} in {text:?}"))?;
             if matches!(slot, Slot::Lambda(_) | Slot::Accessor(_)) {
@@ -164,7 +169,7 @@ impl Template {
             self.pieces.push(Piece::Slot(slot));
             rest = after;
         }
-        self.literal(rest, escape);
+        self.literal(&rest.replace("}}", "}"), escape);
         Ok(())
     }
 
@@ -439,6 +444,21 @@ mod tests {
         out.push(b' ');
         hex(0xbeef, 6, &mut out);
         assert_eq!(out, b"0 9070 007 00beef");
+    }
+
+    #[test]
+    fn doubled_braces_are_braces() {
+        let mut template = Template::default();
+        template.push("a{{b}} {{{{c}}", Escape::No).unwrap();
+        let literal: Vec<u8> = template
+            .pieces
+            .iter()
+            .flat_map(|piece| match piece {
+                Piece::Literal(bytes) => bytes.clone(),
+                Piece::Slot(slot) => panic!("{slot:?}"),
+            })
+            .collect();
+        assert_eq!(literal, b"a{b} {{c}");
     }
 
     #[test]

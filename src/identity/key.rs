@@ -219,7 +219,6 @@ fn between_frames(text: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::event::{EventTime, Layout};
-    use smallvec::SmallVec;
 
     fn event<'a>(message: &'a str, thrown: Thrown<'a>) -> ErrorEvent<'a> {
         ErrorEvent {
@@ -232,7 +231,7 @@ mod tests {
             thrown,
             root_class: None,
             root_message: None,
-            fields: SmallVec::new(),
+            fields: Vec::new(),
             truncated: false,
         }
     }

@@ -1,14 +1,41 @@
 //! What error is this?
 //!
-//! Comes in: an [`crate::event::ErrorEvent`], its parsed stack and its dimensions. Goes out: an [`Identity`]. What
-//! always holds: pure; the same event gives the same identity on every machine and in any order; changing a masked
-//! value changes nothing; a memo hit equals a miss.
+//! Comes in: an [`crate::event::ErrorEvent`] and its dimensions. Goes out: what was decided and why ([`Told`], for
+//! rules and `explain`), and with the verdict of the rules an [`Identity`]. What always holds: pure; the same event gives
+//! the same identity on every machine and in any order; changing a masked value changes nothing; a memo hit equals a
+//! miss, since whatever is looked at has its varying digits zeroed first ([`skeleton`]). What it does not do: learn,
+//! classify, remember.
+//!
+//! The way of an event: [`chain`] finds the throwable that tells, [`frames`] its owner frames with the help of
+//! [`symbol`] (clean names) and [`ownership`] (layers), [`template`] masks the messages with [`masks`], [`told`] puts
+//! the pieces together, [`recipe`] hashes them. [`key`] is the memo's key and is made before all this.
 
+pub mod chain;
+mod collections;
+mod digits;
+pub mod frames;
 pub mod key;
+pub mod masks;
+pub mod ownership;
+mod quoted;
+mod recipe;
 pub mod skeleton;
+pub mod symbol;
+pub mod template;
+mod tokens;
+mod told;
 
 use crate::event::{Fingerprint, Group, Part, Severity};
+use crate::rules::Fault;
+use recipe::Recipe;
+use std::borrow::Cow;
 use std::sync::Arc;
+
+pub use chain::ChainRules;
+pub use masks::Masks;
+pub use ownership::{Layer, Ownership};
+pub use symbol::{class_name, method_name};
+pub use told::{ChainLink, Piece, Told, tell};
 
 /// The version of the recipe that makes fingerprints. A change splits groups and is listed in the CHANGELOG.
 pub const RECIPE_VERSION: u16 = 1;
@@ -40,4 +67,99 @@ pub struct Identity {
     pub fingerprint: Fingerprint,
     /// Coarse identity.
     pub group: Group,
+}
+
+/// What the rules say of an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classified {
+    /// Id of the rule's type, `unclassified` when none matched.
+    pub error_type: Arc<str>,
+    /// Category of the type.
+    pub category: Arc<str>,
+    /// How bad.
+    pub severity: Severity,
+    /// Root, symptom or noise.
+    pub part: Part,
+    /// The rule that spoke.
+    pub rule: Option<Arc<str>>,
+}
+
+/// The files that say what an error is: `masks.yaml`, `ownership.yaml`, `chain.yaml`.
+#[derive(Debug)]
+pub struct IdentityRules {
+    /// What varies in messages.
+    pub masks: Masks,
+    /// Whose frames are whose.
+    pub ownership: Ownership,
+    /// Which throwable of a chain tells.
+    pub chain: ChainRules,
+}
+
+impl IdentityRules {
+    /// Reads the three files.
+    ///
+    /// # Errors
+    /// All faults of all three at once.
+    pub fn from_yaml(masks: &str, ownership: &str, chain: &str) -> Result<Self, Vec<Fault>> {
+        let (masks, ownership, chain) = (
+            Masks::from_yaml(masks),
+            Ownership::from_yaml(ownership),
+            ChainRules::from_yaml(chain),
+        );
+        match (masks, ownership, chain) {
+            (Ok(masks), Ok(ownership), Ok(chain)) => Ok(Self {
+                masks,
+                ownership,
+                chain,
+            }),
+            (masks, ownership, chain) => {
+                let mut faults = masks.err().unwrap_or_default();
+                faults.extend(ownership.err().unwrap_or_default());
+                faults.extend(chain.err().unwrap_or_default());
+                Err(faults)
+            }
+        }
+    }
+}
+
+/// The fault of a file that is no YAML or not of the wanted shape.
+fn yaml_fault(file: &str, error: &serde_yaml_ng::Error) -> Fault {
+    Fault {
+        file: file.to_owned(),
+        line: error.location().map(|at| at.line()),
+        rule: None,
+        what: error.to_string(),
+        advice: "mend the YAML".to_owned(),
+    }
+}
+
+/// What goes into the fingerprint. Known noise is one error per type, in whatever words it comes.
+#[must_use]
+pub fn pieces<'t>(told: &'t Told, class: &Classified) -> Cow<'t, [Piece]> {
+    if class.part == Part::Noise && class.rule.is_some() {
+        return Cow::Owned(vec![Piece {
+            name: "noise".to_owned(),
+            value: class.error_type.to_string(),
+        }]);
+    }
+    Cow::Borrowed(&told.pieces)
+}
+
+/// The identity of what was told, as the rules classified it.
+#[must_use]
+pub fn identity(told: &Told, class: &Classified) -> Identity {
+    Identity {
+        error_type: Arc::clone(&class.error_type),
+        category: Arc::clone(&class.category),
+        severity: class.severity,
+        part: class.part,
+        rule: class.rule.clone(),
+        template: told.template.clone(),
+        exception: told.exception.clone(),
+        exception_chain: told.chain.iter().map(|link| link.class.clone()).collect(),
+        top_frame: told.owners.first().map(|frame| frame.symbol.clone()),
+        exception_template: told.exception_template.clone(),
+        fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces(told, class))),
+        group: Group(Recipe::of("group", &told.group_pieces)),
+    }
 }

@@ -18,41 +18,16 @@
 //! What it costs: one pass of one automaton over the messages; an expression runs only where its literal was seen.
 
 use super::class_name;
+use super::literals::{Hits, Literals, RelaxedIndex, count, cut, index};
 use super::pattern::Pattern;
+use super::told::{ToldError, ToldThrowable};
 use super::written::{Alternative, ErrorRule, Over};
-use crate::event::{Part, Severity};
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
+use crate::event::Part;
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-/// Of each text this many bytes are looked at: a message that has not said what happened by then does not say it.
-const TEXT_LIMIT: usize = 16 << 10;
 /// Causes looked at, from the deepest up.
 const CHAIN_LIMIT: usize = 64;
-
-/// A throwable as classification needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToldThrowable<'a> {
-    /// Its class, simple or qualified, `$` or `.`.
-    pub class: &'a str,
-    /// Its message.
-    pub message: Option<&'a str>,
-}
-
-/// An error as classification needs it. Serialized throwables are unwrapped already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToldError<'a> {
-    /// The log message.
-    pub message: &'a str,
-    /// The logger.
-    pub logger: Option<&'a str>,
-    /// The level as logged.
-    pub level: Option<&'a str>,
-    /// The cause chain, outermost first.
-    pub chain: &'a [ToldThrowable<'a>],
-    /// Suppressed throwables.
-    pub suppressed: &'a [ToldThrowable<'a>],
-}
 
 /// Where a rule matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,26 +89,6 @@ struct Indexed {
     slot: usize,
 }
 
-/// One automaton over the literals that expressions need.
-#[derive(Debug)]
-struct Literals {
-    automaton: Option<AhoCorasick>,
-    /// For each literal of the automaton the expressions that need it.
-    needed_by: Vec<Vec<u32>>,
-    /// Expressions of which no literal is known.
-    always: Vec<u32>,
-}
-
-/// Expressions that tell digits apart, blind to which digit stands where.
-#[derive(Debug)]
-struct RelaxedIndex {
-    regexes: Vec<regex::Regex>,
-    literals: Literals,
-    /// Class and logger names with digits, zeroed.
-    names: Vec<String>,
-}
-
-type Hits = SmallVec<[u32; 24]>;
 type Rank = (u8, usize, u8, u8, usize, u32);
 
 #[derive(Debug, Clone, Copy)]
@@ -200,7 +155,7 @@ impl ErrorRules {
                 .iter()
                 .map(|at| expression(at).map_or(&[][..], Pattern::needed)),
         )?;
-        let relaxed = RelaxedIndex::new(&entries)?;
+        let relaxed = RelaxedIndex::new(&entries.iter().map(|entry| &entry.alternative).collect::<Vec<_>>())?;
         Ok(Self {
             literals,
             relaxed,
@@ -564,121 +519,4 @@ fn expression<'e>(entries: &'e [Entry], at: &Indexed) -> Option<&'e Pattern> {
         &alternative.messages
     };
     list.get(at.slot)
-}
-
-impl Literals {
-    fn new<'n>(needs: impl Iterator<Item = &'n [Vec<u8>]>) -> Result<Self, String> {
-        let mut by_literal: BTreeMap<&[u8], Vec<u32>> = BTreeMap::new();
-        let mut always = Vec::new();
-        for (need, at) in needs.zip(0..) {
-            if need.is_empty() {
-                always.push(at);
-            }
-            for literal in need {
-                by_literal.entry(literal).or_default().push(at);
-            }
-        }
-        let automaton = if by_literal.is_empty() {
-            None
-        } else {
-            let built = AhoCorasickBuilder::new()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .build(by_literal.keys());
-            Some(built.map_err(|error| format!("the literals of the rules make no automaton: {error}"))?)
-        };
-        Ok(Self {
-            automaton,
-            needed_by: by_literal.into_values().collect(),
-            always,
-        })
-    }
-
-    /// Ids of the expressions that may match, sorted.
-    fn hits(&self, text: &str) -> Hits {
-        let mut hits = Hits::new();
-        if text.is_empty() {
-            return hits;
-        }
-        hits.extend_from_slice(&self.always);
-        if let Some(automaton) = &self.automaton {
-            for found in automaton.find_overlapping_iter(text) {
-                if let Some(needed_by) = self.needed_by.get(found.pattern().as_usize()) {
-                    hits.extend_from_slice(needed_by);
-                }
-            }
-        }
-        hits.sort_unstable();
-        hits.dedup();
-        hits
-    }
-}
-
-impl RelaxedIndex {
-    fn new(entries: &[Entry]) -> Result<Self, String> {
-        let alternatives = || entries.iter().map(|entry| &entry.alternative);
-        let patterns = alternatives().flat_map(|a| a.messages.iter().chain(&a.log).chain(&a.within_messages));
-        let relaxed: Vec<_> = patterns.filter_map(Pattern::relaxed).collect();
-        let names = alternatives()
-            .flat_map(|a| a.classes.iter().chain(&a.loggers).chain(&a.within_classes))
-            .filter(|name| name.bytes().any(|b| b.is_ascii_digit()))
-            .map(|name| zeroed(name))
-            .collect();
-        Ok(Self {
-            literals: Literals::new(relaxed.iter().map(|r| r.needed.as_slice()))?,
-            regexes: relaxed.iter().map(|r| r.regex.clone()).collect(),
-            names,
-        })
-    }
-
-    fn is_match(&self, text: &str) -> bool {
-        let hits = self.literals.hits(text);
-        hits.iter()
-            .any(|&at| self.regexes.get(index(at)).is_some_and(|regex| regex.is_match(text)))
-    }
-
-    fn any_name<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {
-        let mut told = names
-            .filter(|name| name.bytes().any(|b| b.is_ascii_digit()))
-            .map(zeroed);
-        !self.names.is_empty() && told.any(|told| self.names.iter().any(|wanted| class_name::same(&told, wanted)))
-    }
-}
-
-fn zeroed(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
-}
-
-/// The beginning of a text, as much as is looked at.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(TEXT_LIMIT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or(text)
-}
-
-/// How bad an error is that no rule knows: by its level, since nothing else is known.
-#[must_use]
-pub fn unclassified_severity(level: Option<&str>) -> Severity {
-    let is = |names: &[&str]| level.is_some_and(|level| names.iter().any(|name| name.eq_ignore_ascii_case(level)));
-    if is(&["FATAL", "CRITICAL", "EMERGENCY", "ALERT", "SEVERE", "PANIC"]) {
-        Severity::High
-    } else if is(&["WARN", "WARNING"]) {
-        Severity::Low
-    } else if is(&["INFO", "NOTICE", "DEBUG", "TRACE"]) {
-        Severity::Info
-    } else {
-        Severity::Medium
-    }
-}
-
-fn index(at: u32) -> usize {
-    usize::try_from(at).unwrap_or(usize::MAX)
-}
-
-/// Rules are bounded by the size of their files, far below 2^32.
-fn count(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
 }

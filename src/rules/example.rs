@@ -4,7 +4,7 @@
 //! without one. Where that is not enough it is a mapping: `{log: …, logger: …, level: …, class: …, message: …}` or
 //! `{log: …, chain: [outermost, …, deepest]}`; `is: other_rule` names the type the text gets instead.
 
-use super::classify::{ToldError, ToldThrowable};
+use super::told::{ToldError, ToldThrowable};
 use super::yaml::{Reading, kind};
 use serde_yaml_ng::Value;
 

@@ -12,20 +12,26 @@ mod classify;
 mod example;
 mod fault;
 mod files;
+mod literals;
 mod pattern;
 mod reload;
 mod self_check;
+#[cfg(test)]
+mod tests;
+mod told;
 mod written;
 pub(crate) mod yaml;
 
-pub use classify::{Considered, ErrorRules, Place, ToldError, ToldThrowable, unclassified_severity};
+pub use classify::{Considered, ErrorRules, Place};
 pub use fault::{Fault, Faults};
 pub use files::Files;
 pub use reload::{LiveRules, Reloaded};
 pub use self_check::{ExamplesRun, FailedExample};
+pub use told::{ToldError, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
 use crate::dimensions::{DimensionRules, JobCatalogue};
+use crate::identity::IdentityRules;
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 use yaml::nearest;
@@ -43,6 +49,7 @@ const SINGLE: &[&str] = &[
 #[derive(Debug)]
 pub struct RuleSet {
     errors: ErrorRules,
+    identity: IdentityRules,
     dimensions: DimensionRules,
     catalogue: JobCatalogue,
     version: String,
@@ -85,9 +92,13 @@ impl RuleSet {
         complete(&mut files);
         let mut faults = unknown_files(&files);
         let errors = read_errors(&files, &mut faults);
+        let [masks, ownership, chain] = ["masks.yaml", "ownership.yaml", "chain.yaml"].map(|path| text(&files, path));
+        let identity = note(&mut faults, IdentityRules::from_yaml(masks, ownership, chain));
         let dimensions = note(&mut faults, DimensionRules::from_yaml(text(&files, "dimensions.yaml")));
         let catalogue = note(&mut faults, JobCatalogue::from_yaml(text(&files, "jobs.yaml")));
-        if let (Some(errors), Some(dimensions), Some(catalogue)) = (errors, dimensions, catalogue) {
+        if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue)) =
+            (errors, identity, dimensions, catalogue)
+        {
             if matches!(examples, Examples::Run) {
                 faults.extend(
                     self_check::run_examples(&errors)
@@ -99,6 +110,7 @@ impl RuleSet {
             if faults.is_empty() {
                 return Ok(Self {
                     errors,
+                    identity,
                     dimensions,
                     catalogue,
                     version: version(&files),
@@ -113,6 +125,12 @@ impl RuleSet {
     #[must_use]
     pub fn errors(&self) -> &ErrorRules {
         &self.errors
+    }
+
+    /// What varies in a message, whose code a frame is, which throwables only wrap.
+    #[must_use]
+    pub fn identity(&self) -> &IdentityRules {
+        &self.identity
     }
 
     /// Where dimensions come from.

@@ -98,3 +98,68 @@ impl LiveRules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const GOOD: &str =
+        "- {id: a, severity: low, match: [{message: abc}], cause: c, advice: a, matches: [abc], leaves: [abd]}\n";
+
+    #[test]
+    fn a_good_edit_is_taken_and_a_bad_one_keeps_the_rules_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("errors")).unwrap();
+        let file = folder.path().join("errors/mine.yaml");
+        fs::write(&file, GOOD).unwrap();
+        let live = LiveRules::of_folder(folder.path()).unwrap();
+        assert_eq!(live.check_folder(), Reloaded::Unchanged);
+
+        fs::write(&file, format!("{GOOD}- id: half").as_bytes()).unwrap();
+        let before = live.current().version().to_owned();
+        let Reloaded::Kept(faults) = live.check_folder() else {
+            panic!("a broken file was taken")
+        };
+        assert!(faults.to_string().contains("errors/mine.yaml"), "{faults}");
+        assert_eq!(live.current().version(), before);
+        assert_eq!(live.check_folder(), Reloaded::Unchanged, "a fault is told once");
+
+        fs::write(&file, GOOD.replace("abc", "abcd").replace("abd", "x")).unwrap();
+        let Reloaded::Swapped(version) = live.check_folder() else {
+            panic!("a good edit was not taken")
+        };
+        assert_eq!(live.current().version(), version);
+        assert_ne!(version, before);
+    }
+
+    #[test]
+    fn a_folder_that_went_away_is_told_once_and_the_rules_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("errors")).unwrap();
+        fs::write(folder.path().join("errors/mine.yaml"), GOOD).unwrap();
+        let live = LiveRules::of_folder(folder.path()).unwrap();
+        let version = live.current().version().to_owned();
+        folder.close().unwrap();
+        assert!(matches!(live.check_folder(), Reloaded::Kept(_)));
+        assert_eq!(live.check_folder(), Reloaded::Unchanged);
+        assert_eq!(live.current().version(), version);
+    }
+
+    #[test]
+    fn a_file_touched_without_a_change_swaps_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("errors")).unwrap();
+        let file = folder.path().join("errors/mine.yaml");
+        fs::write(&file, GOOD).unwrap();
+        let live = LiveRules::of_folder(folder.path()).unwrap();
+        let touched = fs::metadata(&file).unwrap().modified().unwrap() + std::time::Duration::from_secs(5);
+        fs::File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(touched)
+            .unwrap();
+        assert_eq!(live.check_folder(), Reloaded::Unchanged);
+    }
+}

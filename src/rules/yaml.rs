@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use serde_yaml_ng::{Mapping, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// Text of one file; more is no rules file.
 const FILE_LIMIT: usize = 4 << 20;
@@ -11,8 +11,8 @@ const FILE_LIMIT: usize = 4 << 20;
 pub(crate) struct Reading<'a> {
     file: &'a str,
     lines: Vec<&'a str>,
-    /// Where the ids of the file stand.
-    ids: HashMap<&'a str, usize>,
+    /// Where the ids of the file stand; one that stands twice has two places.
+    ids: HashMap<&'a str, VecDeque<usize>>,
     here: Option<(String, Option<usize>)>,
     faults: Vec<Fault>,
 }
@@ -21,10 +21,10 @@ impl<'a> Reading<'a> {
     /// Begins a file.
     pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
         let lines: Vec<&str> = text.lines().collect();
-        let mut ids = HashMap::new();
+        let mut ids: HashMap<&str, VecDeque<usize>> = HashMap::new();
         for (number, line) in lines.iter().enumerate() {
             if let Some(id) = value_of(line, "id").or_else(|| value_of(line, "name")) {
-                ids.entry(id).or_insert(number + 1);
+                ids.entry(id).or_default().push_back(number + 1);
             }
         }
         Self {
@@ -63,7 +63,8 @@ impl<'a> Reading<'a> {
 
     /// From now on faults belong to this rule.
     pub(crate) fn enter(&mut self, id: &str) {
-        self.here = Some((id.to_owned(), self.ids.get(id).copied()));
+        let line = self.ids.get_mut(id).and_then(VecDeque::pop_front);
+        self.here = Some((id.to_owned(), line));
     }
 
     /// Faults belong to the file again.
@@ -237,10 +238,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The value of `key` where the line is `- key: value` or `key: value`.
+/// The value of `key` where the line is `- key: value`, `- {key: value, …` or `key: value`.
 fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let line = line.trim_start().strip_prefix("- ").unwrap_or(line.trim_start());
-    let value = line.strip_prefix(key)?.strip_prefix(':')?.trim();
+    let line = line.trim_start();
+    let line = line.strip_prefix("- ").unwrap_or(line);
+    let (line, ends) = line.strip_prefix('{').map_or((line, None), |flow| (flow, Some(',')));
+    let value = line.strip_prefix(key)?.strip_prefix(':')?;
+    let value = ends.and_then(|end| value.split(end).next()).unwrap_or(value).trim();
     Some(value.trim_matches(['"', '\'']))
 }
 

@@ -1,5 +1,7 @@
 //! A reader made of a handful of errors, for the tests of what is shown; it writes down what it was asked.
 
+pub mod flush;
+
 use seismolog::clock::Clock;
 use seismolog::event::{Fingerprint, Group, IssueId, Part, Severity};
 use seismolog::fold::{Ledger, Sample};

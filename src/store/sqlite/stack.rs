@@ -33,7 +33,12 @@ pub(super) fn diff(base: &str, text: &str) -> Vec<u8> {
     let mut at = 0;
     let mut copied: Option<(usize, usize)> = None;
     for line in text.split('\n') {
-        let found = base.iter().enumerate().skip(at).take(LOOK_AHEAD).find(|(_, other)| **other == line);
+        let found = base
+            .iter()
+            .enumerate()
+            .skip(at)
+            .take(LOOK_AHEAD)
+            .find(|(_, other)| **other == line);
         match (found, &mut copied) {
             (Some((place, _)), Some((start, count))) if *start + *count == place => {
                 *count += 1;
@@ -79,7 +84,9 @@ pub(super) fn patched(base: &str, stored: &[u8]) -> Option<String> {
     let mut rest = match form {
         0 => rest,
         _ => {
-            unpacked = zstd::stream::decode_all(rest).ok().filter(|bytes| bytes.len() <= LARGEST)?;
+            unpacked = zstd::stream::decode_all(rest)
+                .ok()
+                .filter(|bytes| bytes.len() <= LARGEST)?;
             unpacked.as_slice()
         }
     };
@@ -125,7 +132,9 @@ mod tests {
 
     #[test]
     fn one_changed_line_costs_one_line() {
-        let frames: String = (0..40).map(|n| format!("\tat com.acme.Job.map{n}(Job.java:{n})\n")).collect();
+        let frames: String = (0..40)
+            .map(|n| format!("\tat com.acme.Job.map{n}(Job.java:{n})\n"))
+            .collect();
         let base = format!("java.lang.IllegalStateException: order 17\n{frames}");
         let text = format!("java.lang.IllegalStateException: order 4711\n{frames}");
         let patch = diff(&base, &text);

@@ -1,0 +1,207 @@
+//! Which frames own an error.
+//!
+//! Comes in: a trace, the telling throwable and the layers. Goes out: the frames that decide, clean, the best layer
+//! first. What always holds: neither line numbers nor the number of frames an enclosing throwable shares matter, so a
+//! wrapper more or less changes nothing; recursion is folded.
+
+use super::ownership::{Layer, Ownership};
+use super::skeleton;
+use super::symbol::symbol;
+use crate::event::{Frame, Language, StackTrace};
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// Frames looked at from the throw site downwards; beyond it stands only more of the same.
+const DEEPEST: usize = 2048;
+/// A frame seen this often in a stack overflow belongs to its cycle.
+const CYCLE: usize = 3;
+/// Frames of a cycle that are kept.
+const CYCLE_FRAMES: usize = 8;
+
+/// A clean frame and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwnedFrame {
+    /// `com.acme.Job.map`.
+    pub symbol: String,
+    /// Whose it is.
+    pub layer: Layer,
+    /// Whether what called it belongs to another operator.
+    #[serde(skip)]
+    pub border: bool,
+}
+
+/// What the frames of a throwable tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Site {
+    /// The distinct frames of the best layer, topmost first (of a stack overflow: its cycle, sorted).
+    pub owners: Vec<OwnedFrame>,
+    /// The topmost frame that is not the JDK's: who threw.
+    pub thrower: Option<OwnedFrame>,
+    /// Whether there were any frames at all.
+    pub any: bool,
+}
+
+/// The frames that decide for the throwable at `index`, at most `most`.
+#[must_use]
+pub fn site(trace: &StackTrace, index: usize, ownership: &Ownership, most: usize) -> Site {
+    let raw = whole_stack(trace, index);
+    let any = !raw.is_empty();
+    let class = trace.throwables.get(index).map_or("", |t| t.class.as_str());
+    let overflow = class.ends_with("StackOverflowError") || class == "RecursionError";
+    let frames = clean(&raw, trace.language, ownership);
+    if overflow {
+        return cycle(&frames, any);
+    }
+    let frames = up_to_border(&frames);
+    let thrower = frames.iter().find(|f| f.layer != Layer::Jdk).cloned();
+    Site {
+        owners: owners(frames, most),
+        thrower,
+        any,
+    }
+}
+
+fn owners(frames: &[OwnedFrame], most: usize) -> Vec<OwnedFrame> {
+    let Some(best) = frames.iter().map(|f| f.layer).min() else {
+        return Vec::new();
+    };
+    let mut seen = HashSet::new();
+    frames
+        .iter()
+        .filter(|f| f.layer == best && seen.insert(f.symbol.as_str()))
+        .take(most)
+        .cloned()
+        .collect()
+}
+
+/// The frames up to the output that handed the record on. An output that throws itself is no border.
+fn up_to_border(frames: &[OwnedFrame]) -> &[OwnedFrame] {
+    let own = frames.iter().position(|f| f.layer != Layer::Jdk && !f.border);
+    let border = own.and_then(|own| {
+        frames
+            .iter()
+            .enumerate()
+            .skip(own)
+            .find(|(_, f)| f.border)
+            .map(|(at, _)| at)
+    });
+    border.and_then(|at| frames.get(..at)).unwrap_or(frames)
+}
+
+/// A stack overflow: the frames that come again and again, sorted, so that it does not matter where the stack was cut.
+fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
+    let mut sorted: Vec<&OwnedFrame> = frames.iter().collect();
+    sorted.sort_by(|a, b| (a.layer, &a.symbol).cmp(&(b.layer, &b.symbol)));
+    let mut repeated: Vec<OwnedFrame> = Vec::new();
+    for group in sorted.chunk_by(|a, b| a.symbol == b.symbol) {
+        if let Some(first) = group.first()
+            && group.len() >= CYCLE
+        {
+            repeated.push((*first).clone());
+        }
+    }
+    let best = repeated.iter().map(|f| f.layer).min();
+    let owners: Vec<OwnedFrame> = match best {
+        Some(best) => repeated
+            .into_iter()
+            .filter(|f| f.layer == best)
+            .take(CYCLE_FRAMES)
+            .collect(),
+        None => owners(frames, 1),
+    };
+    Site {
+        thrower: owners.first().cloned(),
+        owners,
+        any,
+    }
+}
+
+fn clean(frames: &[&Frame], language: Language, ownership: &Ownership) -> Vec<OwnedFrame> {
+    let mut out: Vec<OwnedFrame> = Vec::with_capacity(frames.len().min(DEEPEST));
+    for frame in frames.iter().take(DEEPEST) {
+        let Some(symbol) = symbol(frame, language) else {
+            continue;
+        };
+        let (layer, border) = match language {
+            Language::Java => {
+                if ownership.is_plumbing(&symbol.class) {
+                    continue;
+                }
+                (ownership.layer(&symbol.class), ownership.is_border(&symbol.class))
+            }
+            Language::Python => (python_layer(frame), false),
+            Language::Node => (node_layer(frame), false),
+        };
+        let text = symbol.text();
+        if out.last().is_some_and(|last| last.symbol == text) && out.len() > 64 {
+            // Direct recursion costs no memory; its first rounds are kept, since a cycle is told by its repetition.
+            continue;
+        }
+        out.push(OwnedFrame {
+            symbol: text,
+            layer,
+            border,
+        });
+    }
+    out
+}
+
+fn python_layer(frame: &Frame) -> Layer {
+    let path = frame.file.as_deref().unwrap_or(&frame.class);
+    if path.contains("site-packages") || path.contains("dist-packages") {
+        Layer::Connector
+    } else if path.contains("/lib/python") || path.starts_with("<frozen") || path.contains("\\Lib\\") {
+        Layer::Jdk
+    } else {
+        Layer::User
+    }
+}
+
+fn node_layer(frame: &Frame) -> Layer {
+    let path = frame.file.as_deref().unwrap_or(&frame.class);
+    if path.contains("node_modules") {
+        Layer::Connector
+    } else if path.starts_with("node:") || path.starts_with("internal/") || path.is_empty() || path == "native" {
+        Layer::Jdk
+    } else {
+        Layer::User
+    }
+}
+
+/// The frames of a throwable with those it shares with its enclosing one, which the writer left out.
+///
+/// Where they begin is found by name, not by the count of `... n more`: the throwable was caught in the method that
+/// made the enclosing one, so both name that method, at different lines.
+fn whole_stack(trace: &StackTrace, index: usize) -> Vec<&Frame> {
+    use crate::event::Relation;
+    let mut frames: Vec<&Frame> = Vec::new();
+    let mut at = index;
+    // Relations point to earlier throwables, so this ends; the bound guards against a trace that lies.
+    for _ in 0..trace.throwables.len() {
+        let Some(throwable) = trace.throwables.get(at) else {
+            break;
+        };
+        let own = &throwable.frames;
+        let from = match frames.last() {
+            None => 0,
+            Some(last) => own.iter().position(|f| same_place(f, last)).map_or(0, |at| at + 1),
+        };
+        frames.extend(own.iter().skip(from));
+        let lost = own.is_empty() && frames.is_empty();
+        if (throwable.common == 0 && !lost) || frames.len() > DEEPEST {
+            break;
+        }
+        at = match throwable.relation {
+            Relation::Outermost => break,
+            Relation::CauseOf(above) | Relation::SuppressedBy(above) if above < at => above,
+            Relation::CauseOf(_) | Relation::SuppressedBy(_) => break,
+        };
+    }
+    frames
+}
+
+fn same_place(a: &Frame, b: &Frame) -> bool {
+    a.method == b.method && a.class == b.class
+        || (skeleton::zeroed(&a.method) == skeleton::zeroed(&b.method)
+            && skeleton::zeroed(&a.class) == skeleton::zeroed(&b.class))
+}

@@ -1,0 +1,298 @@
+//! What was decided about an error and why.
+
+use super::chain::{self, Link, Telling, Verdict};
+use super::frames::{OwnedFrame, Site, site};
+use super::ownership::Layer;
+use super::symbol::class_name;
+use super::template::{template, words};
+use super::{IdentityRules, skeleton};
+use crate::decode::stack::stack_trace;
+use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Throwable, Thrown};
+use serde::Serialize;
+
+/// Owner frames that go into a fingerprint.
+const OWNERS: usize = 1;
+/// A message with fewer words of its own does not tell one error from another.
+const TELLING_WORDS: usize = 2;
+/// A throwable written shorter than this has no frames, and may be told apart by its task.
+///
+/// The memo key holds the task for such events only, and its limit is higher.
+const SHORT: usize = 384;
+
+/// A named piece of a fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Piece {
+    /// What it is.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A throwable of the chain and what it is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChainLink {
+    /// Clean class.
+    pub class: String,
+    /// Message with its variable parts masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// What it is worth.
+    pub verdict: Verdict,
+}
+
+/// What was decided and why, for `explain`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Told {
+    /// The stack as it was read.
+    #[serde(skip)]
+    pub trace: Option<StackTrace>,
+    /// The cause chain, outermost first.
+    pub chain: Vec<ChainLink>,
+    /// Which of the chain tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telling: Option<usize>,
+    /// Clean class of the telling throwable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// Frames that own the error.
+    pub owners: Vec<OwnedFrame>,
+    /// The topmost frame that is not the JDK's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thrower: Option<OwnedFrame>,
+    /// The log message with its variable parts masked.
+    pub template: String,
+    /// The telling throwable's message with its variable parts masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception_template: Option<String>,
+    /// What goes into the fingerprint.
+    pub pieces: Vec<Piece>,
+    /// What goes into the group.
+    pub group_pieces: Vec<Piece>,
+    /// Why it was decided so, in words.
+    pub notes: Vec<String>,
+}
+
+impl Told {
+    fn piece(&mut self, name: &str, value: &str) {
+        self.pieces.push(Piece {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+}
+
+/// Decides what error an event is.
+#[must_use]
+pub fn tell(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRules) -> Told {
+    let message = event.message.decoded();
+    let mut told = Told {
+        template: template(&message, &rules.masks),
+        trace: stack_trace(&event.thrown),
+        ..Told::default()
+    };
+    let logger = event.logger.as_ref().map(Text::decoded).unwrap_or_default();
+    let root = named_root(event, told.trace.as_ref());
+    if let Some(root) = root {
+        append_root(&mut told, root);
+    }
+    match told.trace.take() {
+        None => without_throwable(&mut told, &logger),
+        Some(trace) => {
+            with_throwable(&mut told, &trace, event, dims, &logger, rules);
+            told.trace = Some(trace);
+        }
+    }
+    told
+}
+
+/// The root the writer names on its own, where the stack does not reach it.
+fn named_root(event: &ErrorEvent<'_>, trace: Option<&StackTrace>) -> Option<Throwable> {
+    let class = event.root_class.as_ref()?.decoded().into_owned();
+    let wanted = class_name(&class);
+    if wanted.is_empty() {
+        return None;
+    }
+    if let Some(trace) = trace {
+        let known = trace.throwables.iter().any(|t| class_name(&t.class) == wanted);
+        if known || !trace.truncated || wanted.ends_with("SerializedThrowable") {
+            return None;
+        }
+    }
+    Some(Throwable {
+        class,
+        message: event.root_message.as_ref().map(|m| m.decoded().into_owned()),
+        frames: Vec::new(),
+        common: 0,
+        omitted: 1,
+        relation: Relation::Outermost,
+    })
+}
+
+fn append_root(told: &mut Told, mut root: Throwable) {
+    told.note(format!(
+        "the writer names {} as the root; the stack does not reach it",
+        root.class
+    ));
+    match &mut told.trace {
+        Some(trace) => {
+            if let Some(deepest) = trace.chain().last() {
+                root.relation = Relation::CauseOf(*deepest);
+            }
+            trace.throwables.push(root);
+        }
+        None => {
+            told.trace = Some(StackTrace {
+                throwables: vec![root],
+                language: Language::Java,
+                truncated: true,
+            });
+        }
+    }
+}
+
+fn without_throwable(told: &mut Told, logger: &str) {
+    told.note("no throwable: message and logger decide");
+    let template = told.template.clone();
+    told.piece("template", &template);
+    told.piece("logger", logger);
+    told.group_pieces = told.pieces.clone();
+}
+
+fn link(throwable: &Throwable) -> Link {
+    Link {
+        class: class_name(&throwable.class),
+        message: throwable.message.as_deref().map(skeleton::zeroed),
+    }
+}
+
+fn with_throwable(
+    told: &mut Told,
+    trace: &StackTrace,
+    event: &ErrorEvent<'_>,
+    dims: &Dimensions,
+    logger: &str,
+    rules: &IdentityRules,
+) {
+    let chain = trace.chain();
+    let get = |index: &usize| trace.throwables.get(*index);
+    let links: Vec<Link> = chain.iter().filter_map(get).map(link).collect();
+    let beside: Vec<usize> = (0..trace.throwables.len()).filter(|i| !chain.contains(i)).collect();
+    let beside_links: Vec<Link> = beside.iter().filter_map(get).map(link).collect();
+    let verdicts = rules.chain.verdicts(&links);
+    told.chain = chain
+        .iter()
+        .filter_map(get)
+        .zip(links.iter().zip(&verdicts))
+        .map(|(throwable, (link, verdict))| ChainLink {
+            class: link.class.clone(),
+            template: throwable.message.as_deref().map(|m| template(m, &rules.masks)),
+            verdict: *verdict,
+        })
+        .collect();
+    let index = match rules.chain.telling(&links, &beside_links) {
+        Some(Telling::Chain(at)) => {
+            told.telling = Some(at);
+            chain.get(at).copied()
+        }
+        Some(Telling::Suppressed(at)) => {
+            told.note("no cause tells: a suppressed throwable does");
+            beside.get(at).copied()
+        }
+        None => None,
+    };
+    let Some(index) = index else { return };
+    let Some(throwable) = trace.throwables.get(index) else {
+        return;
+    };
+    let telling = link(throwable);
+    let message = throwable.message.as_deref().map(|m| template(m, &rules.masks));
+    let site = site(trace, index, &rules.ownership, OWNERS);
+    told.exception = Some(telling.class.clone());
+    told.exception_template.clone_from(&message);
+    decide(
+        told,
+        &telling,
+        message.as_deref().unwrap_or_default(),
+        &site,
+        trace.language,
+    );
+    if !site.any {
+        frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
+    }
+    told.group_pieces = vec![
+        Piece {
+            name: "class".to_owned(),
+            value: telling.class,
+        },
+        match site.owners.first() {
+            Some(frame) => Piece {
+                name: "frame".to_owned(),
+                value: frame.symbol.clone(),
+            },
+            None => Piece {
+                name: "logger".to_owned(),
+                value: logger.to_owned(),
+            },
+        },
+    ];
+    told.owners = site.owners;
+    told.thrower = site.thrower;
+}
+
+/// Class, then frames where they decide, then the message where they do not.
+fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language) {
+    if let Some(code) = chain::code(telling) {
+        told.note("the code in brackets says what happened, in whatever language the class is");
+        told.piece("code", code);
+        told.piece("message", message);
+        return;
+    }
+    told.piece("class", identifying_class(&telling.class, language));
+    let own_throw = site.thrower.as_ref().is_some_and(|t| t.layer == Layer::User);
+    if own_throw {
+        told.note("thrown in the user's own code: its frames decide");
+    } else if words(message) >= TELLING_WORDS {
+        told.note("thrown by a library: its message decides");
+        told.piece("message", message);
+        return;
+    }
+    for frame in &site.owners {
+        told.piece("frame", &frame.symbol);
+    }
+}
+
+/// Python writes a class with or without its module, as the writer likes; Java's is always whole.
+fn identifying_class(class: &str, language: Language) -> &str {
+    match language {
+        Language::Java => class,
+        Language::Python | Language::Node => class.rsplit('.').next().unwrap_or(class),
+    }
+}
+
+/// Neither frames nor, perhaps, a message: logger and task are all there is.
+fn frameless(told: &mut Told, event: &ErrorEvent<'_>, dims: &Dimensions, logger: &str, message: &str) {
+    if words(message) >= TELLING_WORDS {
+        return;
+    }
+    told.note("no frames and no telling message: logger and task decide");
+    if !message.is_empty() {
+        told.piece("message", message);
+    }
+    told.piece("logger", logger);
+    let short = match &event.thrown {
+        Thrown::Absent | Thrown::Named { .. } => true,
+        Thrown::Text(text) => text.held().len() < SHORT,
+        Thrown::Json { raw, .. } => raw.held().len() < SHORT,
+        Thrown::Parsed(_) => false,
+    };
+    if let Some(task) = dims.task.as_deref().filter(|_| short) {
+        told.piece("task", task);
+    } else {
+        let template = told.template.clone();
+        told.piece("template", &template);
+    }
+}

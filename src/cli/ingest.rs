@@ -76,7 +76,10 @@ pub fn run(args: Args) -> CommandResult {
     } else {
         found(&meant, with_stdin)?
     };
-    let engine = Engine::new(Arc::new(load_rules(config.rules.as_deref())?), config.default_zone.clone());
+    let engine = Engine::new(
+        Arc::new(load_rules(config.rules.as_deref())?),
+        config.default_zone.clone(),
+    );
     let store = open_store(&config.store)?;
     if args.follow {
         let totals = follow(engine, store.writer(), meant, &config)?;
@@ -93,7 +96,9 @@ pub fn run(args: Args) -> CommandResult {
     };
     let bar = bar_for(&plan.files, with_stdin);
     let stdin = with_stdin.then(|| Box::new(std::io::stdin()) as _);
-    let report = ingest(engine, Box::new(store.writer()), &plan, stdin, &mut |progress| show(&bar, progress));
+    let report = ingest(engine, Box::new(store.writer()), &plan, stdin, &mut |progress| {
+        show(&bar, progress)
+    });
     bar.finish_and_clear();
     let report = report.map_err(failed)?;
     drop(store.writer().checkpoint());
@@ -195,7 +200,9 @@ fn verdict(report: &Report) -> CommandResult {
         return bad("the input holds no record: it is empty");
     }
     if all.records > 0 && all.folded == 0 {
-        return bad("nothing of the input could be read as an error; the reasons stand above, the bytes are kept as rejects");
+        return bad(
+            "nothing of the input could be read as an error; the reasons stand above, the bytes are kept as rejects",
+        );
     }
     if all.records == 0 {
         eprintln!("nothing new: all of it was read before");
@@ -231,7 +238,11 @@ impl Told {
             rejected: all.rejected,
             extra: all.extra,
             fingerprints: totals.fingerprints,
-            reasons: totals.reasons.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            reasons: totals
+                .reasons
+                .iter()
+                .map(|(reason, count)| (reason.as_str(), *count))
+                .collect(),
             ..Self::default()
         }
     }
@@ -245,12 +256,34 @@ impl Told {
 }
 
 fn print_ledger(told: &Told, output: OutputArgs) -> Result<(), Failure> {
-    let columns = [right("read"), right("folded"), right("rejected"), right("fingerprints"), right("files"), left("why rejected")];
+    let columns = [
+        right("read"),
+        right("folded"),
+        right("rejected"),
+        right("fingerprints"),
+        right("files"),
+        left("why rejected"),
+    ];
     let mut listing = Listing::new(
         &columns,
-        &["read", "folded", "rejected", "fingerprints", "extra", "files", "unchanged", "bytes", "seconds", "faults"],
+        &[
+            "read",
+            "folded",
+            "rejected",
+            "fingerprints",
+            "extra",
+            "files",
+            "unchanged",
+            "bytes",
+            "seconds",
+            "faults",
+        ],
     );
-    let reasons: Vec<String> = told.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let reasons: Vec<String> = told
+        .reasons
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
     let number = |number: u64| Cell::from(number.to_string());
     let rejected = if told.rejected > 0 { Tone::Warning } else { Tone::Plain };
     let cells = vec![
@@ -274,12 +307,18 @@ fn bar_for(files: &[PathBuf], with_stdin: bool) -> ProgressBar {
     }
     let packed = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "gz" || ending == "zst");
     let known = !with_stdin && !files.iter().any(packed);
-    let bytes = files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|there| there.len());
+    let bytes = files
+        .iter()
+        .filter_map(|path| std::fs::metadata(path).ok())
+        .map(|there| there.len());
     let (bar, style) = if known {
         let style = "{bar:30} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {msg}  {eta}";
         (ProgressBar::new(bytes.sum()), style)
     } else {
-        (ProgressBar::new_spinner(), "{spinner} {bytes}  {binary_bytes_per_sec}  {msg}")
+        (
+            ProgressBar::new_spinner(),
+            "{spinner} {bytes}  {binary_bytes_per_sec}  {msg}",
+        )
     };
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);

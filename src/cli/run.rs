@@ -106,9 +106,9 @@ async fn whole(config: Config, sample: Option<PathBuf>, serving: bool) -> Comman
         Some(folder) => LiveRules::of_folder(folder),
         None => LiveRules::shipped(),
     };
-    let rules = Arc::new(rules.map_err(|faults| {
-        Failure::new(Exit::Config, anyhow::anyhow!("the rules do not hold\n{faults}"))
-    })?);
+    let rules = Arc::new(
+        rules.map_err(|faults| Failure::new(Exit::Config, anyhow::anyhow!("the rules do not hold\n{faults}")))?,
+    );
     let store = open_store(&config.store)?;
     let writer = store.writer();
     let holds_sample = sample.is_some() || writer_holds_sample(&writer)?;
@@ -303,7 +303,9 @@ impl serve::Ingest for PushHandle {
         let records = records.iter().map(|record| record.to_vec()).collect();
         let answer = self.submit_records(records).map_err(|busy| match busy {
             Busy::Full => serve::IngestError::Busy { retry_after_seconds: 1 },
-            Busy::Stopping => serve::IngestError::Busy { retry_after_seconds: 10 },
+            Busy::Stopping => serve::IngestError::Busy {
+                retry_after_seconds: 10,
+            },
         })?;
         let stopped = || serve::IngestError::Store("the service stopped before they were stored".into());
         let outcomes = answer.blocking_recv().map_err(|_| stopped())?;

@@ -6,7 +6,7 @@ use super::{Engine, Redactor, classify_told, work_out};
 use crate::dimensions::{DimensionRules, Found, JobCatalogue, LearnedNames, Source};
 use crate::event::{ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Rejection, Severity, Text, Thrown};
 use crate::fold::Sample;
-use crate::identity::{self, Layer, Piece, RECIPE_VERSION, Told};
+use crate::identity::{self, Piece, RECIPE_VERSION, Told};
 use crate::rules::{Place, RuleSet};
 use serde::Serialize;
 
@@ -272,10 +272,4 @@ pub fn lines(explained: &Explained) -> Vec<(String, String)> {
     }
     say("group", explained.group.to_string());
     out
-}
-
-/// Whose code a class is, as the rules say.
-#[must_use]
-pub fn layer_of(rules: &RuleSet, class: &str) -> Layer {
-    rules.identity().ownership.layer(class)
 }

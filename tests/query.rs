@@ -55,7 +55,11 @@ impl Answers {
             sparkline: 0,
             now: NOW,
         })?;
-        Ok(page.items.into_iter().map(|issue| (issue.job, issue.fingerprint.to_string())).collect())
+        Ok(page
+            .items
+            .into_iter()
+            .map(|issue| (issue.job, issue.fingerprint.to_string()))
+            .collect())
     }
 
     /// The issues of which `keep` holds, given all their events.
@@ -63,8 +67,12 @@ impl Answers {
         synthetic::issues(&self.events)
             .into_iter()
             .filter(|(job, error)| {
-                let own: Vec<Event> =
-                    self.events.iter().copied().filter(|e| e.job == *job && e.error == *error).collect();
+                let own: Vec<Event> = self
+                    .events
+                    .iter()
+                    .copied()
+                    .filter(|e| e.job == *job && e.error == *error)
+                    .collect();
                 keep(*job, *error, &own)
             })
             .map(|(job, error)| (synthetic::job(job), synthetic::identity(error).fingerprint.to_string()))
@@ -95,20 +103,50 @@ fn every_operator_finds_what_it_says() {
         ("job:orders-99", keep(|_, _, _| false)),
         ("job_name:orders-3", keep(|job, _, _| job == 3)),
         ("job_id:*3", keep(|job, _, _| format!("{job:032x}").ends_with('3'))),
-        ("error_type:oom_heap", keep(|_, error, _| synthetic::error_type(error) == "oom_heap")),
-        ("rule:oom_*", keep(|_, error, _| synthetic::error_type(error) == "oom_heap")),
+        (
+            "error_type:oom_heap",
+            keep(|_, error, _| synthetic::error_type(error) == "oom_heap"),
+        ),
+        (
+            "rule:oom_*",
+            keep(|_, error, _| synthetic::error_type(error) == "oom_heap"),
+        ),
         ("category:category-1", keep(|_, error, _| error % 4 == 1)),
-        ("severity:High", keep(|_, error, _| synthetic::severity(error) == Severity::High)),
-        ("severity:>=high", keep(|_, error, _| synthetic::severity(error) >= Severity::High)),
-        ("severity:<medium", keep(|_, error, _| synthetic::severity(error) < Severity::Medium)),
-        ("severity:[low,info]", keep(|_, error, _| synthetic::severity(error) <= Severity::Low)),
-        ("part:root", keep(|_, error, _| synthetic::part(error).as_str() == "root")),
+        (
+            "severity:High",
+            keep(|_, error, _| synthetic::severity(error) == Severity::High),
+        ),
+        (
+            "severity:>=high",
+            keep(|_, error, _| synthetic::severity(error) >= Severity::High),
+        ),
+        (
+            "severity:<medium",
+            keep(|_, error, _| synthetic::severity(error) < Severity::Medium),
+        ),
+        (
+            "severity:[low,info]",
+            keep(|_, error, _| synthetic::severity(error) <= Severity::Low),
+        ),
+        (
+            "part:root",
+            keep(|_, error, _| synthetic::part(error).as_str() == "root"),
+        ),
         ("cluster:cluster-1", keep(|job, _, _| job % 3 == 1)),
-        ("team:team-1", keep(|job, _, _| synthetic::team(job).as_deref() == Some("team-1"))),
+        (
+            "team:team-1",
+            keep(|job, _, _| synthetic::team(job).as_deref() == Some("team-1")),
+        ),
         ("engine:flink", keep(|_, _, _| true)),
         ("engine_version:1.20*", keep(|_, _, _| true)),
-        ("role:jobmanager", keep(|_, _, own| own.iter().any(|event| event.host == 0))),
-        ("host:worker-2.*", keep(|_, _, own| own.iter().any(|event| event.host == 2))),
+        (
+            "role:jobmanager",
+            keep(|_, _, own| own.iter().any(|event| event.host == 0)),
+        ),
+        (
+            "host:worker-2.*",
+            keep(|_, _, own| own.iter().any(|event| event.host == 2)),
+        ),
         // Found by whole name and by last part.
         (
             "exception:com.acme.orders.BadOrderCException",
@@ -119,13 +157,28 @@ fn every_operator_finds_what_it_says() {
             keep(move |_, error, _| exception(error).ends_with("BadOrderCException")),
         ),
         ("exception:Bad*", keep(move |_, error, _| !exception(error).is_empty())),
-        ("exception_chain:JobException", keep(move |_, error, _| !exception(error).is_empty())),
-        ("top_frame:com.acme.orders.Placer4.place", keep(move |_, error, _| error == 4)),
+        (
+            "exception_chain:JobException",
+            keep(move |_, error, _| !exception(error).is_empty()),
+        ),
+        (
+            "top_frame:com.acme.orders.Placer4.place",
+            keep(move |_, error, _| error == 4),
+        ),
         ("top_frame:place", keep(move |_, error, _| !exception(error).is_empty())),
         // Ids.
-        ("fingerprint:10000000000000000000000000000005", keep(|_, error, _| error == 5)),
-        ("fingerprint:1000*5", keep(|_, error, _| format!("{:x}", error).ends_with('5'))),
-        ("group:00000000000000000000000000000003", keep(|_, error, _| error % 9 == 2)),
+        (
+            "fingerprint:10000000000000000000000000000005",
+            keep(|_, error, _| error == 5),
+        ),
+        (
+            "fingerprint:1000*5",
+            keep(|_, error, _| format!("{:x}", error).ends_with('5')),
+        ),
+        (
+            "group:00000000000000000000000000000003",
+            keep(|_, error, _| error % 9 == 2),
+        ),
         // Of samples.
         ("level:error", keep(|_, _, _| true)),
         ("logger:ExecutionGraph", keep(|_, _, _| true)),
@@ -142,15 +195,30 @@ fn every_operator_finds_what_it_says() {
         ("count:1", keep(|_, _, own| own.len() == 1)),
         ("total:[1,2]", keep(|_, _, own| own.len() <= 2)),
         ("total:>=3 total:<6", keep(|_, _, own| (3..6).contains(&own.len()))),
-        ("first_seen:>-6h", keep(|_, _, own| own.iter().all(|event| event.at > NOW - 6 * HOUR))),
-        ("first_seen:-6h", keep(|_, _, own| own.iter().all(|event| event.at >= NOW - 6 * HOUR))),
+        (
+            "first_seen:>-6h",
+            keep(|_, _, own| own.iter().all(|event| event.at > NOW - 6 * HOUR)),
+        ),
+        (
+            "first_seen:-6h",
+            keep(|_, _, own| own.iter().all(|event| event.at >= NOW - 6 * HOUR)),
+        ),
         (
             "last_seen:<2026-11-20T10:00:00Z",
             keep(|_, _, own| own.iter().all(|event| event.at < DAY + 10 * HOUR)),
         ),
-        ("last_seen:2026-11-21", keep(|_, _, own| own.iter().any(|event| event.at >= DAY + 24 * HOUR))),
-        ("event_time:<2026-11-20T03:00", keep(|_, _, own| own.iter().any(|event| event.at < DAY + 3 * HOUR))),
-        ("is:new", keep(|_, _, own| own.iter().all(|event| event.at >= NOW - 24 * HOUR))),
+        (
+            "last_seen:2026-11-21",
+            keep(|_, _, own| own.iter().any(|event| event.at >= DAY + 24 * HOUR)),
+        ),
+        (
+            "event_time:<2026-11-20T03:00",
+            keep(|_, _, own| own.iter().any(|event| event.at < DAY + 3 * HOUR)),
+        ),
+        (
+            "is:new",
+            keep(|_, _, own| own.iter().all(|event| event.at >= NOW - 24 * HOUR)),
+        ),
         ("is:open", keep(|_, _, _| true)),
         ("is:resolved", keep(|_, _, _| false)),
         ("state:[open,muted]", keep(|_, _, _| true)),
@@ -159,8 +227,14 @@ fn every_operator_finds_what_it_says() {
         ("has:exception", keep(move |_, error, _| !exception(error).is_empty())),
         ("-has:team", keep(|job, _, _| job % 4 == 0)),
         ("has:namespace", keep(|_, _, _| false)),
-        ("has:rule", keep(|_, error, _| synthetic::error_type(error) != "unclassified")),
-        ("has:exception_chain", keep(move |_, error, _| !exception(error).is_empty())),
+        (
+            "has:rule",
+            keep(|_, error, _| synthetic::error_type(error) != "unclassified"),
+        ),
+        (
+            "has:exception_chain",
+            keep(move |_, error, _| !exception(error).is_empty()),
+        ),
         ("has:message has:job has:pod", keep(|_, _, _| true)),
         // Text: words, parts of names, phrases, prefixes, wildcards.
         ("kind7", keep(|_, error, _| error == 7)),
@@ -172,8 +246,14 @@ fn every_operator_finds_what_it_says() {
         ("\"place order\"", keep(|_, _, _| true)),
         ("\"order place\"", keep(|_, _, _| false)),
         ("order place", keep(|_, _, _| true)),
-        ("BadOrderCException", keep(move |_, error, _| exception(error).ends_with("BadOrderCException"))),
-        ("com.acme.orders.BadOrderC*", keep(move |_, error, _| exception(error).ends_with("BadOrderCException"))),
+        (
+            "BadOrderCException",
+            keep(move |_, error, _| exception(error).ends_with("BadOrderCException")),
+        ),
+        (
+            "com.acme.orders.BadOrderC*",
+            keep(move |_, error, _| exception(error).ends_with("BadOrderCException")),
+        ),
         ("Bad", keep(move |_, error, _| !exception(error).is_empty())),
         ("com.acme.orders.Placer4.place3", keep(move |_, error, _| error == 4)),
         ("customer5", keep(|job, _, own| job == 5 && !own.is_empty())),
@@ -182,17 +262,27 @@ fn every_operator_finds_what_it_says() {
         ("template:\"order <NUM> of kind3\"", keep(|_, error, _| error == 3)),
         ("stack:Placer4", keep(|_, error, _| error == 4)),
         ("message:Placer4", keep(|_, _, _| false)),
-        ("stack:\"JobException: Recovery is suppressed\"", keep(move |_, error, _| !exception(error).is_empty())),
+        (
+            "stack:\"JobException: Recovery is suppressed\"",
+            keep(move |_, error, _| !exception(error).is_empty()),
+        ),
         ("\"?!\"", keep(|_, _, _| false)),
         // Together.
         ("kind7 OR kind8", keep(|_, error, _| error == 7 || error == 8)),
         ("kind7 kind8", keep(|_, _, _| false)),
         ("-kind7", keep(|_, error, _| error != 7)),
-        ("NOT (kind7 OR job:orders-1)", keep(|job, error, _| error != 7 && job != 1)),
-        ("job:orders-1 AND (kind1 OR kind2) -host:worker-0*", keep(|job, error, own| {
-            job == 1 && (error == 1 || error == 2) && own.iter().all(|event| event.host != 0)
-        })),
-        ("kind1 job:orders-0 OR kind2 job:orders-1", keep(|job, error, _| (error, job) == (1, 0) || (error, job) == (2, 1))),
+        (
+            "NOT (kind7 OR job:orders-1)",
+            keep(|job, error, _| error != 7 && job != 1),
+        ),
+        (
+            "job:orders-1 AND (kind1 OR kind2) -host:worker-0*",
+            keep(|job, error, own| job == 1 && (error == 1 || error == 2) && own.iter().all(|event| event.host != 0)),
+        ),
+        (
+            "kind1 job:orders-0 OR kind2 job:orders-1",
+            keep(|job, error, _| (error, job) == (1, 0) || (error, job) == (2, 1)),
+        ),
     ];
     for (search, keep) in cases {
         assert_eq!(answers.ask(search).unwrap(), answers.expected(keep), "{search}");
@@ -217,8 +307,14 @@ fn a_search_in_trends_counts_events_and_not_whole_issues() {
     let events = |keep: &dyn Fn(&Event) -> bool| answers.events.iter().filter(|event| keep(event)).count() as u64;
     assert_eq!(count("host:worker-1*"), events(&|event| event.host == 1));
     assert_eq!(count("-host:worker-1*"), events(&|event| event.host != 1));
-    assert_eq!(count("role:taskmanager kind3"), events(&|event| event.host != 0 && event.error == 3));
-    assert_eq!(count("has:team OR job:orders-0"), events(&|event| event.job % 4 != 0 || event.job == 0));
+    assert_eq!(
+        count("role:taskmanager kind3"),
+        events(&|event| event.host != 0 && event.error == 3)
+    );
+    assert_eq!(
+        count("has:team OR job:orders-0"),
+        events(&|event| event.job % 4 != 0 || event.job == 0)
+    );
     assert_eq!(count("customer2"), events(&|event| event.job == 2));
 }
 
@@ -227,9 +323,18 @@ fn text_of_other_scripts_is_found_by_any_piece() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
     let mut world = World::new(2, 2, 1, 2);
-    let event = |job| Event { job, error: 1, host: 0, at: DAY };
+    let event = |job| Event {
+        job,
+        error: 1,
+        host: 0,
+        at: DAY,
+    };
     let mut flush = world.fold(&[event(0), event(1)], 1);
-    for (delta, message) in flush.details.iter_mut().zip(["检查点 17 超时,作业已重启", "Überlauf im Puffer: größe"]) {
+    for (delta, message) in flush
+        .details
+        .iter_mut()
+        .zip(["检查点 17 超时,作业已重启", "Überlauf im Puffer: größe"])
+    {
         let mut sample = delta.sample.as_ref().clone();
         sample.message = message.to_owned();
         delta.sample = sample.into();
@@ -240,10 +345,14 @@ fn text_of_other_scripts_is_found_by_any_piece() {
         store,
         events: Vec::new(),
     };
-    // The first message of the fingerprint is told for both of its issues, the other for its own only.
-    for (search, found) in
-        [("检查点", true), ("查点", true), ("重", true), ("启", true), ("\"作业已重启\"", true), ("点检", false)]
-    {
+    for (search, found) in [
+        ("检查点", true),
+        ("查点", true),
+        ("重", true),
+        ("启", true),
+        ("\"作业已重启\"", true),
+        ("点检", false),
+    ] {
         assert_eq!(!answers.ask(search).unwrap().is_empty(), found, "{search}");
     }
     for search in ["überlauf", "ÜBERLAUF", "GRÖSSE OR größe", "Puff*"] {

@@ -104,7 +104,15 @@ fn value_of(by: &str, event: &Event) -> String {
     value.unwrap_or_else(|| "-".to_owned())
 }
 
-fn trend(reader: &Arc<dyn Reader>, by: &str, search: &str, from: i64, to: i64, step: i64, top: usize) -> BTreeMap<String, u64> {
+fn trend(
+    reader: &Arc<dyn Reader>,
+    by: &str,
+    search: &str,
+    from: i64,
+    to: i64,
+    step: i64,
+    top: usize,
+) -> BTreeMap<String, u64> {
     let trends = reader
         .trends(&TrendsAsk {
             by: by.to_owned(),
@@ -121,8 +129,11 @@ fn trend(reader: &Arc<dyn Reader>, by: &str, search: &str, from: i64, to: i64, s
         assert_eq!(sum + trends.other[at], *total);
     }
     assert_eq!(trends.times.len(), trends.total.len());
-    let mut sums: BTreeMap<String, u64> =
-        trends.series.into_iter().map(|series| (series.value, series.counts.iter().sum())).collect();
+    let mut sums: BTreeMap<String, u64> = trends
+        .series
+        .into_iter()
+        .map(|series| (series.value, series.counts.iter().sum()))
+        .collect();
     let other: u64 = trends.other.iter().sum();
     if other > 0 {
         sums.insert("(other)".to_owned(), other);
@@ -214,7 +225,10 @@ fn one_issue_is_told_in_full() {
     let (_folder, store) = filled(&events, &mut world, 50);
     let reader = store.reader();
     let (job, error) = (0, 0);
-    let mine: Vec<&Event> = events.iter().filter(|event| event.job == job && event.error == error).collect();
+    let mine: Vec<&Event> = events
+        .iter()
+        .filter(|event| event.job == job && event.error == error)
+        .collect();
     let detail = reader
         .error(&ErrorAsk {
             id: issue_id(job, error),
@@ -225,16 +239,27 @@ fn one_issue_is_told_in_full() {
         .unwrap();
     let mut minutes: BTreeMap<String, u64> = BTreeMap::new();
     for event in &mine {
-        *minutes.entry(EventTime::new(event.at.div_euclid(60_000) * 60_000_000_000, 0).rfc3339()).or_default() += 1;
+        *minutes
+            .entry(EventTime::new(event.at.div_euclid(60_000) * 60_000_000_000, 0).rfc3339())
+            .or_default() += 1;
     }
     assert_eq!(detail.minutes, minutes.into_iter().collect::<Vec<_>>());
     let hosts: BTreeSet<String> = mine.iter().map(|event| synthetic::host(event.host)).collect();
     assert_eq!(detail.hosts, hosts.into_iter().collect::<Vec<_>>());
     assert_eq!(detail.tasks, ["Source: orders -> Map 0"]);
     assert_eq!(detail.exception_chain.len(), 2);
-    let others: BTreeSet<usize> = events.iter().filter(|e| e.error == error && e.job != job).map(|e| e.job).collect();
+    let others: BTreeSet<usize> = events
+        .iter()
+        .filter(|e| e.error == error && e.job != job)
+        .map(|e| e.job)
+        .collect();
     assert_eq!(detail.same_fingerprint.len(), others.len());
-    assert!(detail.same_group.iter().all(|issue| issue.group == detail.issue.group && issue.fingerprint != detail.issue.fingerprint));
+    assert!(
+        detail
+            .same_group
+            .iter()
+            .all(|issue| issue.group == detail.issue.group && issue.fingerprint != detail.issue.fingerprint)
+    );
     assert!(detail.same_group.iter().any(|issue| issue.job == synthetic::job(0)));
 
     // Every sample is given once, newest first, with its stack as it was.
@@ -251,8 +276,16 @@ fn one_issue_is_told_in_full() {
     assert!(seen.windows(2).all(|pair| pair[0].minute > pair[1].minute));
     assert_eq!(seen.iter().map(|sample| sample.count).sum::<u64>(), mine.len() as u64);
     for stored in &seen {
-        let event = mine.iter().find(|event| EventTime::from_millis(event.at).rfc3339() == stored.sample.event_time).unwrap();
-        let expected = synthetic::sample(event, &synthetic::place(job, event.host), &synthetic::identity(error), 40);
+        let event = mine
+            .iter()
+            .find(|event| EventTime::from_millis(event.at).rfc3339() == stored.sample.event_time)
+            .unwrap();
+        let expected = synthetic::sample(
+            event,
+            &synthetic::place(job, event.host),
+            &synthetic::identity(error),
+            40,
+        );
         assert_eq!(stored.sample, expected);
     }
     assert_eq!(detail.sample.unwrap().minute, seen[0].minute);
@@ -268,7 +301,10 @@ fn a_store_opened_again_goes_on_where_it_was() {
     for (number, batch) in events.chunks(60).enumerate() {
         let store = store(&folder);
         let mut writer = store.writer();
-        assert_eq!(writer.positions().unwrap().first().map_or(0, |position| position.next), number as u64);
+        assert_eq!(
+            writer.positions().unwrap().first().map_or(0, |position| position.next),
+            number as u64
+        );
         writer.apply(&world.fold(batch, number as u64 + 1)).unwrap();
     }
     let reader = Store::open_read_only(folder.path(), StoreOptions::default()).unwrap();
@@ -304,12 +340,22 @@ fn a_copy_taken_at_any_moment_opens_and_holds_whole_flushes() {
             assert!(number < 1, "flush {number}");
             continue;
         };
-        let flushes = crashed.writer().positions().unwrap().first().map_or(0, |position| position.next);
+        let flushes = crashed
+            .writer()
+            .positions()
+            .unwrap()
+            .first()
+            .map_or(0, |position| position.next);
         let totals = crashed.reader().totals().unwrap();
         assert_eq!(totals.ledger.folded, flushes * 100);
-        let sum: u64 = list(&crashed.reader(), "", DAY, DAY + 50 * HOUR, ErrorSort::LastSeen).iter().map(|i| i.count).sum();
+        let sum: u64 = list(&crashed.reader(), "", DAY, DAY + 50 * HOUR, ErrorSort::LastSeen)
+            .iter()
+            .map(|i| i.count)
+            .sum();
         assert_eq!(sum, flushes * 100);
-        let by_type: u64 = trend(&crashed.reader(), "error_type", "", DAY, DAY + 50 * HOUR, 60, 50).values().sum();
+        let by_type: u64 = trend(&crashed.reader(), "error_type", "", DAY, DAY + 50 * HOUR, 60, 50)
+            .values()
+            .sum();
         assert_eq!(by_type, flushes * 100);
     }
 }
@@ -330,17 +376,28 @@ fn two_writers_never_share_a_store_and_readers_may() {
 #[test]
 fn what_is_no_store_of_ours_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = Store::open_read_only(folder.path(), StoreOptions::default()).err().unwrap();
+    let missing = Store::open_read_only(folder.path(), StoreOptions::default())
+        .err()
+        .unwrap();
     assert!(matches!(missing, OpenError::Missing(_)), "{missing}");
     drop(store(&folder));
     let path = folder.path().join("seismolog.db");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
     let newer = Store::open(folder.path(), StoreOptions::default()).err().unwrap();
     assert!(matches!(newer, OpenError::Newer { found: 99, .. }), "{newer}");
     assert!(!newer.advice().is_empty());
-    let newer = Store::open_read_only(folder.path(), StoreOptions::default()).err().unwrap();
+    let newer = Store::open_read_only(folder.path(), StoreOptions::default())
+        .err()
+        .unwrap();
     assert!(matches!(newer, OpenError::Newer { .. }));
-    std::fs::write(&path, "not a database, but long enough to be looked at as one\n".repeat(100)).unwrap();
+    std::fs::write(
+        &path,
+        "not a database, but long enough to be looked at as one\n".repeat(100),
+    )
+    .unwrap();
     let other = Store::open(folder.path(), StoreOptions::default()).err().unwrap();
     assert!(matches!(other, OpenError::NotAStore(_)), "{other}");
     let file = folder.path().join("a-file");
@@ -362,7 +419,10 @@ fn a_damaged_file_gives_an_error_and_no_answer_that_is_wrong() {
     bytes[8192 * 3..middle].fill(0x5a);
     std::fs::write(&path, bytes).unwrap();
     match Store::open(folder.path(), StoreOptions::default()) {
-        Err(error) => assert!(matches!(error, OpenError::Corrupt { .. } | OpenError::Other { .. }), "{error}"),
+        Err(error) => assert!(
+            matches!(error, OpenError::Corrupt { .. } | OpenError::Other { .. }),
+            "{error}"
+        ),
         Ok(store) => {
             let applied = store.writer().apply(&world.fold(&events, 9));
             assert!(applied.is_err());
@@ -375,8 +435,18 @@ fn retention_removes_whole_hours_and_what_nothing_refers_to() {
     let mut events = some_events(1_500, 11);
     // One error that is only old, one job that is only new.
     events.retain(|event| event.error != 13 && event.job != 5);
-    events.push(Event { job: 1, error: 13, host: 1, at: DAY + HOUR });
-    events.push(Event { job: 5, error: 2, host: 1, at: DAY + 49 * HOUR });
+    events.push(Event {
+        job: 1,
+        error: 13,
+        host: 1,
+        at: DAY + HOUR,
+    });
+    events.push(Event {
+        job: 5,
+        error: 2,
+        host: 1,
+        at: DAY + 49 * HOUR,
+    });
     let mut world = World::new(6, 14, 3, 4);
     let (_folder, store) = filled(&events, &mut world, 200);
     let reader = store.reader();
@@ -395,18 +465,37 @@ fn retention_removes_whole_hours_and_what_nothing_refers_to() {
     let cutoff = DAY + 40 * HOUR;
     let kept: Vec<Event> = events.iter().copied().filter(|event| event.at >= cutoff).collect();
     let found = list(&reader, "", DAY, now, ErrorSort::LastSeen);
-    assert_eq!(ids(&found), synthetic::issues(&kept).into_iter().map(|(job, error)| issue_id(job, error)).collect());
+    assert_eq!(
+        ids(&found),
+        synthetic::issues(&kept)
+            .into_iter()
+            .map(|(job, error)| issue_id(job, error))
+            .collect()
+    );
     assert_eq!(found.iter().map(|issue| issue.count).sum::<u64>(), kept.len() as u64);
     for by in TREND_DIMENSIONS {
-        assert_eq!(trend(&reader, by, "", DAY, now, 60, 200).values().sum::<u64>(), kept.len() as u64);
-        assert_eq!(trend(&reader, by, "engine:flink", DAY, now, 1, 200).values().sum::<u64>(), kept.len() as u64);
+        assert_eq!(
+            trend(&reader, by, "", DAY, now, 60, 200).values().sum::<u64>(),
+            kept.len() as u64
+        );
+        assert_eq!(
+            trend(&reader, by, "engine:flink", DAY, now, 1, 200)
+                .values()
+                .sum::<u64>(),
+            kept.len() as u64
+        );
     }
     assert!(list(&reader, "kind13", DAY, now, ErrorSort::Count).is_empty());
     let totals = reader.totals().unwrap();
     assert_eq!(totals.issues as usize, found.len());
     assert_eq!(totals.ledger.folded as usize, events.len(), "the ledger stays");
     // What comes back is counted anew, under the same issue id.
-    let again = [Event { job: 1, error: 13, host: 1, at: now }];
+    let again = [Event {
+        job: 1,
+        error: 13,
+        host: 1,
+        at: now,
+    }];
     writer.apply(&world.fold(&again, 99)).unwrap();
     let back = list(&reader, "kind13", DAY, now + HOUR, ErrorSort::Count);
     assert_eq!((back.len(), back[0].total, back[0].id), (1, 1, issue_id(1, 13)));
@@ -430,17 +519,32 @@ fn retention_by_size_takes_the_oldest_hours_until_it_fits() {
         assert!(steps < 200);
     }
     let after = reader.totals().unwrap();
-    assert!(after.bytes <= before.bytes * 2 / 3, "{} of {}", after.bytes, before.bytes);
+    assert!(
+        after.bytes <= before.bytes * 2 / 3,
+        "{} of {}",
+        after.bytes,
+        before.bytes
+    );
     assert!(after.details > 0 && after.details < before.details);
-    let sum: u64 = trend(&reader, "error_type", "", DAY, DAY + 50 * HOUR, 60, 50).values().sum();
-    let list: u64 = list(&reader, "", DAY, DAY + 50 * HOUR, ErrorSort::Count).iter().map(|issue| issue.count).sum();
+    let sum: u64 = trend(&reader, "error_type", "", DAY, DAY + 50 * HOUR, 60, 50)
+        .values()
+        .sum();
+    let list: u64 = list(&reader, "", DAY, DAY + 50 * HOUR, ErrorSort::Count)
+        .iter()
+        .map(|issue| issue.count)
+        .sum();
     assert_eq!(sum, list);
 }
 
 #[test]
 fn states_follow_what_people_say_and_what_events_do() {
     let mut world = World::new(6, 14, 3, 4);
-    let start = [Event { job: 1, error: 2, host: 1, at: DAY }];
+    let start = [Event {
+        job: 1,
+        error: 2,
+        host: 1,
+        at: DAY,
+    }];
     let (_folder, store) = filled(&start, &mut world, 10);
     let (reader, editor, mut writer) = (store.reader(), store.editor(), store.writer());
     let id = issue_id(1, 2);
@@ -451,36 +555,109 @@ fn states_follow_what_people_say_and_what_events_do() {
     assert_eq!(notes.state, IssueState::Resolved);
     assert_eq!((state("is:open"), state("is:resolved"), state("state:res*")), (0, 1, 1));
     // An event from before it was resolved changes nothing; a later one does.
-    writer.apply(&world.fold(&[Event { at: DAY + HOUR / 2, ..start[0] }], 2)).unwrap();
+    writer
+        .apply(&world.fold(
+            &[Event {
+                at: DAY + HOUR / 2,
+                ..start[0]
+            }],
+            2,
+        ))
+        .unwrap();
     assert_eq!(state("is:resolved"), 1);
-    writer.apply(&world.fold(&[Event { at: now + 1, ..start[0] }], 3)).unwrap();
-    assert_eq!((state("is:regressed"), state("is:open"), state("is:resolved")), (1, 1, 0));
+    writer
+        .apply(&world.fold(
+            &[Event {
+                at: now + 1,
+                ..start[0]
+            }],
+            3,
+        ))
+        .unwrap();
+    assert_eq!(
+        (state("is:regressed"), state("is:open"), state("is:resolved")),
+        (1, 1, 0)
+    );
     assert_eq!(reader.notes(id).unwrap().state, IssueState::Regressed);
     // Muted until a volume.
-    let mute = StateChange::Mute { until: None, events: Some(3), minutes: Some(10) };
+    let mute = StateChange::Mute {
+        until: None,
+        events: Some(3),
+        minutes: Some(10),
+    };
     editor.set_state(id, &mute, DAY + 2 * HOUR).unwrap();
     for (number, minute) in [0, 20, 21].into_iter().enumerate() {
-        let event = Event { at: DAY + 3 * HOUR + minute * 60_000, ..start[0] };
+        let event = Event {
+            at: DAY + 3 * HOUR + minute * 60_000,
+            ..start[0]
+        };
         writer.apply(&world.fold(&[event], 4 + number as u64)).unwrap();
         assert_eq!(state("is:muted"), 1, "minute {minute}");
     }
-    writer.apply(&world.fold(&[Event { at: DAY + 3 * HOUR + 22 * 60_000, ..start[0] }], 8)).unwrap();
+    writer
+        .apply(&world.fold(
+            &[Event {
+                at: DAY + 3 * HOUR + 22 * 60_000,
+                ..start[0]
+            }],
+            8,
+        ))
+        .unwrap();
     assert_eq!((state("is:muted"), state("is:open")), (0, 1));
     // Muted until a time.
     let until = DAY + 60 * HOUR;
-    editor.set_state(id, &StateChange::Mute { until: Some(until), events: None, minutes: None }, DAY + 4 * HOUR).unwrap();
+    editor
+        .set_state(
+            id,
+            &StateChange::Mute {
+                until: Some(until),
+                events: None,
+                minutes: None,
+            },
+            DAY + 4 * HOUR,
+        )
+        .unwrap();
     assert_eq!(state("is:muted"), 1);
     writer.retain(until, &Retention::default()).unwrap();
     assert_eq!((state("is:muted"), state("is:open")), (0, 1));
     // Who and what.
-    editor.set_state(id, &StateChange::Assign { to: Some("Ada".to_owned()) }, now).unwrap();
-    editor.set_state(id, &StateChange::Note { text: Some("known".to_owned()) }, now).unwrap();
-    assert_eq!((state("assignee:ada"), state("is:assigned"), state("has:note")), (1, 1, 1));
+    editor
+        .set_state(
+            id,
+            &StateChange::Assign {
+                to: Some("Ada".to_owned()),
+            },
+            now,
+        )
+        .unwrap();
+    editor
+        .set_state(
+            id,
+            &StateChange::Note {
+                text: Some("known".to_owned()),
+            },
+            now,
+        )
+        .unwrap();
+    assert_eq!(
+        (state("assignee:ada"), state("is:assigned"), state("has:note")),
+        (1, 1, 1)
+    );
     editor.set_state(id, &StateChange::Assign { to: None }, now).unwrap();
     assert_eq!((state("has:assignee"), state("has:note")), (0, 1));
-    let past = StateChange::Mute { until: Some(1), events: None, minutes: None };
-    assert!(matches!(editor.set_state(id, &past, now), Err(EditError::BadRequest(_))));
-    assert!(matches!(editor.set_state(IssueId(7), &StateChange::Resolve, now), Err(EditError::NotFound(_))));
+    let past = StateChange::Mute {
+        until: Some(1),
+        events: None,
+        minutes: None,
+    };
+    assert!(matches!(
+        editor.set_state(id, &past, now),
+        Err(EditError::BadRequest(_))
+    ));
+    assert!(matches!(
+        editor.set_state(IssueId(7), &StateChange::Resolve, now),
+        Err(EditError::NotFound(_))
+    ));
 }
 
 #[test]
@@ -497,8 +674,13 @@ fn markers_are_given_where_they_touch_the_window() {
         kind: "deployment".to_owned(),
     };
     editor.add_marker(&marker(DAY, None, None)).unwrap();
-    editor.add_marker(&marker(DAY + HOUR, Some(DAY + 3 * HOUR), Some("orders-1"))).unwrap();
-    let id = editor.add_marker(&marker(DAY + 2 * HOUR, None, Some("orders-2"))).unwrap().id;
+    editor
+        .add_marker(&marker(DAY + HOUR, Some(DAY + 3 * HOUR), Some("orders-1")))
+        .unwrap();
+    let id = editor
+        .add_marker(&marker(DAY + 2 * HOUR, None, Some("orders-2")))
+        .unwrap()
+        .id;
     assert_eq!(reader.markers(DAY, DAY + HOUR, None).unwrap().len(), 1);
     assert_eq!(reader.markers(DAY + 2 * HOUR, DAY + 4 * HOUR, None).unwrap().len(), 2);
     assert_eq!(reader.markers(DAY, DAY + 9 * HOUR, Some("orders-1")).unwrap().len(), 2);
@@ -541,10 +723,19 @@ fn jobs_tell_counts_restarts_and_why_they_are_unwell() {
         let loud = |event: &&Event| synthetic::part(event.error) != seismolog::event::Part::Noise;
         assert_eq!(job.count, mine().filter(loud).count() as u64);
         assert_eq!(job.sparkline.iter().sum::<u64>(), job.count);
-        assert_eq!(job.issues as usize, mine().filter(loud).map(|event| event.error).collect::<BTreeSet<_>>().len());
+        assert_eq!(
+            job.issues as usize,
+            mine()
+                .filter(loud)
+                .map(|event| event.error)
+                .collect::<BTreeSet<_>>()
+                .len()
+        );
         assert_eq!(
             job.restarts as usize,
-            mine().filter(|event| synthetic::error_type(event.error) == "job_restarting").count()
+            mine()
+                .filter(|event| synthetic::error_type(event.error) == "job_restarting")
+                .count()
         );
         assert_eq!(job.health == 100, job.health_parts.is_empty());
         let detail = reader.job(&job.job, from, to).unwrap();
@@ -593,11 +784,19 @@ fn values_are_suggested_most_frequent_first() {
     let jobs = reader.values("job", "ORD", 3).unwrap();
     assert_eq!(jobs.len(), 3);
     for (job, count) in &jobs {
-        assert_eq!(*count as usize, events.iter().filter(|event| synthetic::job(event.job) == *job).count());
+        assert_eq!(
+            *count as usize,
+            events.iter().filter(|event| synthetic::job(event.job) == *job).count()
+        );
     }
     let pods = reader.values("pod", "orders-1-", 10).unwrap();
     assert!(!pods.is_empty() && pods.iter().all(|(pod, _)| pod.starts_with("orders-1-")));
-    let all: u64 = reader.values("rule", "", 100).unwrap().iter().map(|(_, issues)| issues).sum();
+    let all: u64 = reader
+        .values("rule", "", 100)
+        .unwrap()
+        .iter()
+        .map(|(_, issues)| issues)
+        .sum();
     assert!(all > 0);
     assert!(matches!(reader.values("jbo", "", 1), Err(ReadError::BadRequest(_))));
     for field in seismolog::query::FIELDS {
@@ -608,19 +807,51 @@ fn values_are_suggested_most_frequent_first() {
 #[test]
 fn an_identity_that_changes_its_name_is_found_by_the_new_one() {
     let mut world = World::new(2, 3, 2, 4);
-    let event = Event { job: 1, error: 2, host: 1, at: DAY };
+    let event = Event {
+        job: 1,
+        error: 2,
+        host: 1,
+        at: DAY,
+    };
     let (_folder, store) = filled(&[event], &mut world, 10);
     let mut renamed = synthetic::identity(2);
     renamed.error_type = "user_stock_gone".into();
     world.identities[2] = Arc::new(renamed);
-    store.writer().apply(&world.fold(&[Event { at: DAY + HOUR, ..event }], 2)).unwrap();
+    store
+        .writer()
+        .apply(&world.fold(
+            &[Event {
+                at: DAY + HOUR,
+                ..event
+            }],
+            2,
+        ))
+        .unwrap();
     let reader = store.reader();
-    let found = list(&reader, "error_type:user_stock_gone", DAY, DAY + 2 * HOUR, ErrorSort::Count);
+    let found = list(
+        &reader,
+        "error_type:user_stock_gone",
+        DAY,
+        DAY + 2 * HOUR,
+        ErrorSort::Count,
+    );
     assert_eq!((found.len(), found[0].total), (1, 2));
-    assert!(list(&reader, "error_type:unclassified", DAY, DAY + 2 * HOUR, ErrorSort::Count).is_empty());
+    assert!(
+        list(
+            &reader,
+            "error_type:unclassified",
+            DAY,
+            DAY + 2 * HOUR,
+            ErrorSort::Count
+        )
+        .is_empty()
+    );
     // What was counted under the old name stays counted under it.
     let by = trend(&reader, "error_type", "", DAY, DAY + 2 * HOUR, 60, 9);
-    assert_eq!(by, BTreeMap::from([("unclassified".to_owned(), 1), ("user_stock_gone".to_owned(), 1)]));
+    assert_eq!(
+        by,
+        BTreeMap::from([("unclassified".to_owned(), 1), ("user_stock_gone".to_owned(), 1)])
+    );
 }
 
 #[test]
@@ -640,9 +871,15 @@ fn odd_questions_are_refused_or_answered_and_never_hang() {
             now: 0,
         })
     };
-    assert!(matches!(ask("color", 1, DAY, DAY + HOUR), Err(ReadError::BadRequest(_))));
+    assert!(matches!(
+        ask("color", 1, DAY, DAY + HOUR),
+        Err(ReadError::BadRequest(_))
+    ));
     assert!(matches!(ask("job", 0, DAY, DAY + HOUR), Err(ReadError::BadRequest(_))));
-    assert!(matches!(ask("job", 1, i64::MIN, i64::MAX), Err(ReadError::BadRequest(_))));
+    assert!(matches!(
+        ask("job", 1, i64::MIN, i64::MAX),
+        Err(ReadError::BadRequest(_))
+    ));
     assert!(ask("job", 5, DAY + HOUR, DAY).unwrap().total.is_empty());
     let all = list(&reader, "", i64::MIN, i64::MAX, ErrorSort::Count);
     assert_eq!(all.iter().map(|issue| issue.count).sum::<u64>(), 100);

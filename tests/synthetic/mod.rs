@@ -72,7 +72,10 @@ impl World {
     }
 
     pub fn place(&mut self, job: usize, host: usize) -> Arc<Dimensions> {
-        let made = self.places.entry((job, host)).or_insert_with(|| Arc::new(place(job, host)));
+        let made = self
+            .places
+            .entry((job, host))
+            .or_insert_with(|| Arc::new(place(job, host)));
         Arc::clone(made)
     }
 
@@ -89,17 +92,19 @@ impl World {
             let host: Box<str> = host(event.host).into();
             let role: Box<str> = role(event.host).into();
             let task: Box<str> = task(event).into();
-            let delta = details.entry((event.job, event.error, minute)).or_insert_with(|| DetailDelta {
-                issue: IssueId::of(job, identity.fingerprint),
-                job: job.into(),
-                minute: Minute(minute),
-                identity: Arc::clone(&identity),
-                count: 0,
-                first_seen: time,
-                last_seen: time,
-                seen_on: SeenOn::default(),
-                sample: Arc::new(sample(event, &place, &identity, self.frames)),
-            });
+            let delta = details
+                .entry((event.job, event.error, minute))
+                .or_insert_with(|| DetailDelta {
+                    issue: IssueId::of(job, identity.fingerprint),
+                    job: job.into(),
+                    minute: Minute(minute),
+                    identity: Arc::clone(&identity),
+                    count: 0,
+                    first_seen: time,
+                    last_seen: time,
+                    seen_on: SeenOn::default(),
+                    sample: Arc::new(sample(event, &place, &identity, self.frames)),
+                });
             delta.count += 1;
             delta.first_seen = delta.first_seen.min(time);
             delta.last_seen = delta.last_seen.max(time);
@@ -114,12 +119,14 @@ impl World {
                     set.insert(at, value);
                 }
             }
-            let stat = stats.entry((minute, event.error, event.job, event.host)).or_insert_with(|| StatRow {
-                minute: Minute(minute),
-                identity,
-                dimensions: place,
-                count: 0,
-            });
+            let stat = stats
+                .entry((minute, event.error, event.job, event.host))
+                .or_insert_with(|| StatRow {
+                    minute: Minute(minute),
+                    identity,
+                    dimensions: place,
+                    count: 0,
+                });
             stat.count += 1;
         }
         let folded = events.len() as u64;
@@ -218,15 +225,24 @@ pub fn identity(n: usize) -> Identity {
             .iter()
             .flat_map(|class| ["org.apache.flink.runtime.JobException".to_owned(), class.clone()])
             .collect(),
-        top_frame: class.as_ref().map(|_| format!("com.acme.orders.Placer{}.place", n % 50)),
-        exception_template: class.as_ref().map(|_| format!("stock of kind{n} is gone after <DURATION>")),
+        top_frame: class
+            .as_ref()
+            .map(|_| format!("com.acme.orders.Placer{}.place", n % 50)),
+        exception_template: class
+            .as_ref()
+            .map(|_| format!("stock of kind{n} is gone after <DURATION>")),
         fingerprint: Fingerprint(0x1000_0000_0000_0000_0000_0000_0000_0000 + n as u128),
         group: Group((n % 9) as u128 + 1),
     }
 }
 
 pub fn message(event: &Event) -> String {
-    format!("could not place order {} of kind{} for customer{}", event.at % 100_000, event.error, event.job)
+    format!(
+        "could not place order {} of kind{} for customer{}",
+        event.at % 100_000,
+        event.error,
+        event.job
+    )
 }
 
 pub fn sample(event: &Event, place: &Dimensions, identity: &Identity, frames: usize) -> Sample {
@@ -253,7 +269,10 @@ pub fn sample(event: &Event, place: &Dimensions, identity: &Identity, frames: us
     }
     dimensions.insert("task".to_owned(), task(event));
     dimensions.insert("subtask".to_owned(), (event.host + 1).to_string());
-    dimensions.insert("pod".to_owned(), format!("orders-{}-taskmanager-1-{}", event.job, event.host));
+    dimensions.insert(
+        "pod".to_owned(),
+        format!("orders-{}-taskmanager-1-{}", event.job, event.host),
+    );
     Sample {
         event_time: EventTime::from_millis(event.at).rfc3339(),
         level: Some("ERROR".to_owned()),

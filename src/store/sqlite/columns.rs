@@ -29,7 +29,10 @@ pub(super) struct Patches {
 impl Patches {
     pub(super) fn push(&mut self, column: Column, id: u32, patch: Patch) {
         let offset = usize::try_from(id % COLUMN_CHUNK).unwrap_or(0);
-        self.by_chunk.entry((column, id / COLUMN_CHUNK)).or_default().push((offset, patch));
+        self.by_chunk
+            .entry((column, id / COLUMN_CHUNK))
+            .or_default()
+            .push((offset, patch));
     }
 
     pub(super) fn set(&mut self, column: Column, id: u32, value: u32) {
@@ -116,9 +119,13 @@ pub(super) fn whole<T: Value>(connection: &Connection, column: Column, size: u32
 /// One value; 0 where none was written.
 pub(super) fn one(connection: &Connection, column: Column, id: u32) -> rusqlite::Result<u64> {
     let mut read = connection.prepare_cached("SELECT data FROM columns WHERE key = ?1")?;
-    let data: Option<Vec<u8>> =
-        read.query_row([column_key(column, id / COLUMN_CHUNK)], |row| row.get(0)).optional()?;
+    let data: Option<Vec<u8>> = read
+        .query_row([column_key(column, id / COLUMN_CHUNK)], |row| row.get(0))
+        .optional()?;
     let width = column.width();
     let from = usize::try_from(id % COLUMN_CHUNK).unwrap_or(0) * width;
-    Ok(data.as_deref().and_then(|data| data.get(from..from + width)).map_or(0, number))
+    Ok(data
+        .as_deref()
+        .and_then(|data| data.get(from..from + width))
+        .map_or(0, number))
 }

@@ -73,7 +73,9 @@ impl Gathered {
         #[allow(clippy::iter_over_hash_type, reason = "summed into an ordered map")]
         for (key, count) in &self.counts {
             let (dim, id, _) = unpack(*key);
-            let named = dim.filter(|dim| !matches!(dim, Dim::LoudJob | Dim::Group)).and_then(Dim::field);
+            let named = dim
+                .filter(|dim| !matches!(dim, Dim::LoudJob | Dim::Group))
+                .and_then(Dim::field);
             if let Some(code) = named.and_then(field_code).filter(|_| id > 0) {
                 let sum: &mut u64 = sums.entry((code, id)).or_default();
                 *sum = sum.saturating_add(*count);

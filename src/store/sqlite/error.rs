@@ -73,10 +73,14 @@ impl OpenError {
             OpenError::InUse(_) => "stop the other process, or ask it with --server; reading while it runs is fine",
             OpenError::Missing(_) => "run `seismolog ingest` first, or name the folder with --store",
             OpenError::Newer { .. } => "use the seismolog that wrote it or a later one, or another folder",
-            OpenError::Older { .. } => "open it once for writing: `seismolog run` or `seismolog ingest` brings it up to date",
+            OpenError::Older { .. } => {
+                "open it once for writing: `seismolog run` or `seismolog ingest` brings it up to date"
+            }
             OpenError::NotAStore(_) => "name another folder with --store or store.path",
             OpenError::Corrupt { .. } => "restore a copy, or move the folder away and read the logs again",
-            OpenError::ReadOnly { .. } => "give the user of this process the right to write there, or name another folder",
+            OpenError::ReadOnly { .. } => {
+                "give the user of this process the right to write there, or name another folder"
+            }
             OpenError::DiskFull(_) => "free some space, or name a folder on another disk",
             OpenError::Other { .. } => "see that the folder can be made and written, and that its disk is well",
         }

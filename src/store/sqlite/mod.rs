@@ -219,7 +219,9 @@ impl Writer {
     /// The store could not be read.
     pub fn positions(&self) -> Result<Vec<SourcePosition>, WriteError> {
         self.with(|side| {
-            let mut read = side.connection.prepare("SELECT source, next, identity FROM positions ORDER BY source")?;
+            let mut read = side
+                .connection
+                .prepare("SELECT source, next, identity FROM positions ORDER BY source")?;
             let rows = read.query_map([], |row| {
                 Ok(SourcePosition {
                     source: row.get::<_, String>(0)?.into(),
@@ -237,9 +239,14 @@ impl Writer {
     /// The store could not be read.
     pub fn learned(&self) -> Result<Vec<(Box<str>, Box<str>)>, WriteError> {
         self.with(|side| {
-            let mut read = side.connection.prepare("SELECT job_id, job_name FROM learned ORDER BY rowid")?;
+            let mut read = side
+                .connection
+                .prepare("SELECT job_id, job_name FROM learned ORDER BY rowid")?;
             let rows = read.query_map([], |row| {
-                Ok((row.get::<_, String>(0)?.into_boxed_str(), row.get::<_, String>(1)?.into_boxed_str()))
+                Ok((
+                    row.get::<_, String>(0)?.into_boxed_str(),
+                    row.get::<_, String>(1)?.into_boxed_str(),
+                ))
             })?;
             Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
         })
@@ -261,7 +268,8 @@ impl Writer {
     /// The store could not be written.
     pub fn checkpoint(&mut self) -> Result<(), WriteError> {
         self.with(|side| {
-            side.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            side.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(())
         })
     }
@@ -283,7 +291,12 @@ impl Editor for Writer {
 
 fn lock(folder: &Path) -> Result<File, OpenError> {
     let io = |error: std::io::Error| OpenError::of_io(folder.to_owned(), &error);
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(io)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join(LOCK))
+        .map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),

@@ -66,7 +66,9 @@ impl Postings {
             };
             let key = posting_key(field, value, u16::try_from(issue >> 16).unwrap_or(u16::MAX));
             let old: Option<Vec<u8>> = read.query_row([key], |row| row.get(0)).optional()?;
-            let more = of_chunk.iter().map(|(_, _, issue)| u16::try_from(issue & 0xffff).unwrap_or(0));
+            let more = of_chunk
+                .iter()
+                .map(|(_, _, issue)| u16::try_from(issue & 0xffff).unwrap_or(0));
             if let Some(data) = with(old.unwrap_or_default(), more) {
                 write.execute(params![key, data])?;
             }
@@ -89,7 +91,12 @@ fn with(mut old: Vec<u8>, more: impl Iterator<Item = u16>) -> Option<Vec<u8>> {
         }
         return changed.then_some(old);
     }
-    let mut list: Vec<u16> = old.as_chunks::<2>().0.iter().map(|two| u16::from_le_bytes(*two)).collect();
+    let mut list: Vec<u16> = old
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|two| u16::from_le_bytes(*two))
+        .collect();
     for id in more {
         match list.last() {
             Some(last) if *last < id => {
@@ -121,12 +128,22 @@ fn with(mut old: Vec<u8>, more: impl Iterator<Item = u16>) -> Option<Vec<u8>> {
 
 /// Adds the issues of a (field, value) to a set.
 pub(super) fn collect(connection: &Connection, field: u8, value: u32, into: &mut IdSet) -> rusqlite::Result<()> {
-    collect_range(connection, posting_key(field, value, 0), posting_key(field, value, u16::MAX), into)
+    collect_range(
+        connection,
+        posting_key(field, value, 0),
+        posting_key(field, value, u16::MAX),
+        into,
+    )
 }
 
 /// Adds the issues of any value of a field to a set.
 pub(super) fn collect_any(connection: &Connection, field: u8, into: &mut IdSet) -> rusqlite::Result<()> {
-    collect_range(connection, posting_key(field, 0, 0), posting_key(field, u32::MAX, u16::MAX), into)
+    collect_range(
+        connection,
+        posting_key(field, 0, 0),
+        posting_key(field, u32::MAX, u16::MAX),
+        into,
+    )
 }
 
 fn collect_range(connection: &Connection, from: i64, to: i64, into: &mut IdSet) -> rusqlite::Result<()> {

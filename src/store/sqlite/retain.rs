@@ -3,7 +3,10 @@
 //! What is older than a whole hour goes hour by hour: details first, then the counts of those hours, then issues last
 //! seen before, then fingerprints no issue has any more. All-time totals of issues that live and the ledger stay.
 
-use super::codes::{COLUMN_CHUNK, COUNT_CHUNK, Column, Dim, Doc, Level, POSTED, column_key, count_key, detail_key, field_code, posting_key};
+use super::codes::{
+    COLUMN_CHUNK, COUNT_CHUNK, Column, Dim, Doc, Level, POSTED, column_key, count_key, detail_key, field_code,
+    posting_key,
+};
 use super::columns::{self, Patches};
 use super::error::WriteError;
 use super::text;
@@ -51,7 +54,9 @@ impl WriteSide {
             self.forget();
         }
         // Every step of the statement gives one page back.
-        let mut vacuum = self.connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        let mut vacuum = self
+            .connection
+            .prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
         let mut pages = vacuum.query([])?;
         while pages.next()?.is_some() {}
         drop(pages);
@@ -62,13 +67,18 @@ impl WriteSide {
     /// The minute before which everything goes, on a whole hour; none when all may stay.
     fn cutoff(&self, now_ms: i64, retention: &Retention) -> rusqlite::Result<Option<u32>> {
         let hour = |millis: i64| u32::try_from(millis.max(0) / 3_600_000).unwrap_or(0) * 60;
-        let by_age = retention.max_age_ms.map(|age| hour(now_ms.saturating_sub(age))).filter(|cutoff| *cutoff > 0);
+        let by_age = retention
+            .max_age_ms
+            .map(|age| hour(now_ms.saturating_sub(age)))
+            .filter(|cutoff| *cutoff > 0);
         let mut by_size = None;
         if let Some(most) = retention.max_bytes
             && used_bytes(&self.connection)? > most
         {
-            let oldest: Option<i64> =
-                self.connection.query_row("SELECT key FROM details ORDER BY key LIMIT 1", [], |row| row.get(0)).optional()?;
+            let oldest: Option<i64> = self
+                .connection
+                .query_row("SELECT key FROM details ORDER BY key LIMIT 1", [], |row| row.get(0))
+                .optional()?;
             by_size = oldest.map(|key| u32::try_from(key >> 32).unwrap_or(0) / 60 * 60 + 60);
         }
         Ok(by_age.max(by_size))
@@ -82,14 +92,18 @@ impl WriteSide {
         };
         let removed = self
             .connection
-            .prepare_cached("DELETE FROM details WHERE key IN (SELECT key FROM details WHERE key < ?1 ORDER BY key LIMIT ?2)")?
+            .prepare_cached(
+                "DELETE FROM details WHERE key IN (SELECT key FROM details WHERE key < ?1 ORDER BY key LIMIT ?2)",
+            )?
             .execute(params![detail_key(cutoff, 0), STEP])?;
         retained.details = u64::try_from(removed).unwrap_or(0);
         self.numbers.details -= i64::try_from(removed).unwrap_or(0);
         let cutoff_ms = i64::from(cutoff) * 60_000;
         let rejects = self
             .connection
-            .prepare_cached("DELETE FROM rejects WHERE id IN (SELECT id FROM rejects WHERE at < ?1 ORDER BY id LIMIT ?2)")?
+            .prepare_cached(
+                "DELETE FROM rejects WHERE id IN (SELECT id FROM rejects WHERE at < ?1 ORDER BY id LIMIT ?2)",
+            )?
             .execute(params![cutoff_ms, STEP])?;
         retained.rejects = u64::try_from(rejects).unwrap_or(0);
         if removed >= usize::try_from(STEP).unwrap_or(usize::MAX) {
@@ -97,12 +111,17 @@ impl WriteSide {
         } else {
             self.retain_counts(cutoff)?;
             self.retain_issues(cutoff, &mut retained)?;
-            self.connection.execute("DELETE FROM markers WHERE at < ?1 AND coalesce(until, 0) < ?1", [cutoff_ms])?;
+            self.connection.execute(
+                "DELETE FROM markers WHERE at < ?1 AND coalesce(until, 0) < ?1",
+                [cutoff_ms],
+            )?;
             self.connection.execute(
                 "DELETE FROM learned WHERE rowid <= (SELECT max(rowid) FROM learned) - ?1",
                 [LEARNED_KEPT],
             )?;
-            let above = retention.max_bytes.is_some_and(|most| used_bytes(&self.connection).is_ok_and(|used| used > most));
+            let above = retention
+                .max_bytes
+                .is_some_and(|most| used_bytes(&self.connection).is_ok_and(|used| used > most));
             retained.more |= above && self.numbers.details > 0;
         }
         self.numbers.write(&self.connection)?;
@@ -110,8 +129,12 @@ impl WriteSide {
     }
 
     fn retain_counts(&self, cutoff: u32) -> rusqlite::Result<()> {
-        let mut delete = self.connection.prepare_cached("DELETE FROM counts WHERE key >= ?1 AND key < ?2")?;
-        let mut next = self.connection.prepare_cached("SELECT key FROM counts WHERE key >= ?1 AND key < ?2 LIMIT 1")?;
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM counts WHERE key >= ?1 AND key < ?2")?;
+        let mut next = self
+            .connection
+            .prepare_cached("SELECT key FROM counts WHERE key >= ?1 AND key < ?2 LIMIT 1")?;
         for dim in Dim::ALL {
             for (level, slot) in [(Level::Minute, cutoff), (Level::Hour, cutoff / 60)] {
                 // Chunks that exist, found one after the other.
@@ -163,13 +186,18 @@ impl WriteSide {
         fingerprints.sort_unstable();
         maybe.retain(|fingerprint| fingerprints.binary_search(fingerprint).is_err());
         for fingerprint in &maybe {
-            self.connection.prepare_cached("DELETE FROM fingerprints WHERE id = ?1")?.execute([fingerprint])?;
+            self.connection
+                .prepare_cached("DELETE FROM fingerprints WHERE id = ?1")?
+                .execute([fingerprint])?;
             text::remove(&self.connection, Doc::Fingerprint(*fingerprint))?;
             text::remove(&self.connection, Doc::LateStack(*fingerprint))?;
         }
         if !maybe.is_empty() {
             let gone = serde_json::to_string(&maybe).unwrap_or_default();
-            self.connection.execute("DELETE FROM chains WHERE fingerprint IN (SELECT value FROM json_each(?1))", [gone])?;
+            self.connection.execute(
+                "DELETE FROM chains WHERE fingerprint IN (SELECT value FROM json_each(?1))",
+                [gone],
+            )?;
         }
         retained.fingerprints = u64::try_from(maybe.len()).unwrap_or(0);
         self.numbers.fingerprints -= i64::try_from(maybe.len()).unwrap_or(0);
@@ -223,7 +251,10 @@ impl WriteSide {
             return Ok(());
         }
         let dead = serde_json::to_string(&dead).unwrap_or_default();
-        connection.execute("DELETE FROM postings WHERE key & 65535 IN (SELECT value FROM json_each(?1))", [dead])?;
+        connection.execute(
+            "DELETE FROM postings WHERE key & 65535 IN (SELECT value FROM json_each(?1))",
+            [dead],
+        )?;
         for code in POSTED.iter().filter_map(|field| field_code(*field)) {
             connection.execute(
                 "DELETE FROM dictionary WHERE field = ?1 AND NOT EXISTS
@@ -238,7 +269,9 @@ impl WriteSide {
 /// Bytes in use: pages that hold something, and the write-ahead log is not counted as it is cut back.
 pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let number = |pragma: &str| -> rusqlite::Result<u64> {
-        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).map(|n| u64::try_from(n).unwrap_or(0))
+        connection
+            .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+            .map(|n| u64::try_from(n).unwrap_or(0))
     };
     let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
     Ok(pages.saturating_mul(number("page_size")?))

@@ -32,7 +32,10 @@ const HAS_STACK_BYTES: u64 = 2;
 const HAS_STACK: u64 = 4;
 
 fn field_of(code: u8) -> Option<Field> {
-    FIELDS.iter().map(|known| known.field).find(|field| field_code(*field) == Some(code))
+    FIELDS
+        .iter()
+        .map(|known| known.field)
+        .find(|field| field_code(*field) == Some(code))
 }
 
 /// Encodes a sample against the first stack of its fingerprint, and posts its values for the search.
@@ -62,7 +65,11 @@ pub(super) fn encode(
         (Field::Logger, &sample.logger),
         (Field::Thread, &sample.thread),
     ];
-    values.extend(optional.iter().filter_map(|(field, value)| value.as_deref().map(|value| (*field, value))));
+    values.extend(
+        optional
+            .iter()
+            .filter_map(|(field, value)| value.as_deref().map(|value| (*field, value))),
+    );
     let mut others: Vec<(&str, &str)> = Vec::new();
     for (name, value) in &sample.dimensions {
         match DIMENSIONS.iter().find(|field| field.name() == name) {
@@ -87,7 +94,10 @@ pub(super) fn encode(
     }
     let facts = [
         (Field::Truncated, sample.truncated.then(|| "true".to_owned())),
-        (Field::Redactions, (sample.redactions > 0).then(|| sample.redactions.to_string())),
+        (
+            Field::Redactions,
+            (sample.redactions > 0).then(|| sample.redactions.to_string()),
+        ),
         (Field::Stack, sample.stack.as_ref().map(|_| "true".to_owned())),
     ];
     for (field, fact) in facts {
@@ -171,7 +181,10 @@ impl Seen {
         seen: &SeenOn,
     ) -> rusqlite::Result<Self> {
         let mut ids = |field: Field, values: &[Box<str>]| -> rusqlite::Result<Vec<u32>> {
-            values.iter().map(|value| dictionary.id(connection, field, Some(value))).collect()
+            values
+                .iter()
+                .map(|value| dictionary.id(connection, field, Some(value)))
+                .collect()
         };
         let seen = Self {
             hosts: ids(Field::Host, &seen.hosts)?,
@@ -201,7 +214,9 @@ impl Seen {
         let rest = &mut rest;
         let more = take(rest)? != 0;
         let mut list = || -> Option<Vec<u32>> {
-            let count = usize::try_from(take(rest)?).ok().filter(|count| *count <= SeenOn::LIMIT)?;
+            let count = usize::try_from(take(rest)?)
+                .ok()
+                .filter(|count| *count <= SeenOn::LIMIT)?;
             (0..count).map(|_| take_id(rest)).collect()
         };
         Some(Self {

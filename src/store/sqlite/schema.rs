@@ -150,25 +150,26 @@ mod tests {
     fn an_older_store_is_brought_up_step_by_step_and_keeps_what_it_holds() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, MIGRATIONS).unwrap();
-        connection.execute("INSERT INTO learned(job_id, job_name) VALUES ('a', 'b')", []).unwrap();
-        let later = [
-            Migration { to: 1, step: first },
-            Migration { to: 2, step: second },
-        ];
+        connection
+            .execute("INSERT INTO learned(job_id, job_name) VALUES ('a', 'b')", [])
+            .unwrap();
+        let later = [Migration { to: 1, step: first }, Migration { to: 2, step: second }];
         migrate(&mut connection, &later).unwrap();
-        let since: i64 = connection.query_row("SELECT since FROM learned", [], |row| row.get(0)).unwrap();
+        let since: i64 = connection
+            .query_row("SELECT since FROM learned", [], |row| row.get(0))
+            .unwrap();
         assert_eq!((since, version(&connection, &later).unwrap()), (7, 2));
-        assert!(matches!(version(&connection, MIGRATIONS), Err(MigrateError::Newer { found: 2 })));
+        assert!(matches!(
+            version(&connection, MIGRATIONS),
+            Err(MigrateError::Newer { found: 2 })
+        ));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_version_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, MIGRATIONS).unwrap();
-        let later = [
-            Migration { to: 1, step: first },
-            Migration { to: 2, step: broken },
-        ];
+        let later = [Migration { to: 1, step: first }, Migration { to: 2, step: broken }];
         assert!(migrate(&mut connection, &later).is_err());
         assert_eq!(version(&connection, MIGRATIONS).unwrap(), 1);
         assert!(connection.prepare("SELECT half FROM learned").is_err());
@@ -178,6 +179,9 @@ mod tests {
     fn a_database_of_somebody_else_is_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE theirs(a)").unwrap();
-        assert!(matches!(migrate(&mut connection, MIGRATIONS), Err(MigrateError::NotOurs)));
+        assert!(matches!(
+            migrate(&mut connection, MIGRATIONS),
+            Err(MigrateError::NotOurs)
+        ));
     }
 }

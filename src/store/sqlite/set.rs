@@ -101,8 +101,12 @@ impl IdSet {
     /// Whether any id in `from..to` is in; both are multiples of 64 but for the end of the set.
     pub(super) fn any_in(&self, from: u32, to: u32) -> bool {
         let from = usize::try_from(from / 64).unwrap_or(usize::MAX);
-        let to = usize::try_from(to.div_ceil(64)).unwrap_or(usize::MAX).min(self.words.len());
-        self.words.get(from..to).is_some_and(|words| words.iter().any(|word| *word != 0))
+        let to = usize::try_from(to.div_ceil(64))
+            .unwrap_or(usize::MAX)
+            .min(self.words.len());
+        self.words
+            .get(from..to)
+            .is_some_and(|words| words.iter().any(|word| *word != 0))
     }
 
     /// The ids, ascending.

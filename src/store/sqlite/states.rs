@@ -77,8 +77,8 @@ pub(super) fn state_name(state: IssueState) -> &'static str {
 
 /// Reads everything that was said.
 pub(super) fn read_all(connection: &Connection) -> rusqlite::Result<BTreeMap<u32, Said>> {
-    let mut read = connection
-        .prepare_cached("SELECT issue, state, since, until, volume, period, assignee, note FROM states")?;
+    let mut read =
+        connection.prepare_cached("SELECT issue, state, since, until, volume, period, assignee, note FROM states")?;
     let rows = read.query_map([], |row| Ok((row.get(0)?, said(row, 1)?)))?;
     rows.collect()
 }
@@ -94,12 +94,17 @@ pub(super) fn read_one(connection: &Connection, issue: u32) -> rusqlite::Result<
 fn said(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Said> {
     let name: String = row.get(from)?;
     let states = [IssueState::Resolved, IssueState::Muted, IssueState::Regressed];
-    let state = states.into_iter().find(|state| state_name(*state) == name).unwrap_or_default();
+    let state = states
+        .into_iter()
+        .find(|state| state_name(*state) == name)
+        .unwrap_or_default();
     Ok(Said {
         state,
         since: row.get(from + 1)?,
         until: row.get(from + 2)?,
-        volume: row.get::<_, Option<i64>>(from + 3)?.and_then(|volume| u64::try_from(volume).ok()),
+        volume: row
+            .get::<_, Option<i64>>(from + 3)?
+            .and_then(|volume| u64::try_from(volume).ok()),
         period: row.get(from + 4)?,
         assignee: row.get(from + 5)?,
         note: row.get(from + 6)?,
@@ -114,7 +119,10 @@ pub(super) struct States {
 
 impl States {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let watched = read_all(connection)?.into_iter().filter(|(_, said)| is_watched(said.state)).collect();
+        let watched = read_all(connection)?
+            .into_iter()
+            .filter(|(_, said)| is_watched(said.state))
+            .collect();
         Ok(Self { watched })
     }
 
@@ -181,7 +189,9 @@ impl States {
 
     pub(super) fn remove(&mut self, connection: &Connection, issue: u32) -> rusqlite::Result<()> {
         self.watched.remove(&issue);
-        connection.prepare_cached("DELETE FROM states WHERE issue = ?1")?.execute([issue])?;
+        connection
+            .prepare_cached("DELETE FROM states WHERE issue = ?1")?
+            .execute([issue])?;
         Ok(())
     }
 }
@@ -193,7 +203,10 @@ fn is_watched(state: IssueState) -> bool {
 /// Whether a muted issue has grown past its volume in the period that ends with the minute it was seen in, or was
 /// seen after its mute ended.
 fn mute_ends(connection: &Connection, touch: &Touched, said: &Said) -> rusqlite::Result<bool> {
-    if said.until.is_some_and(|until| touch.last_nanos.div_euclid(1_000_000) >= until) {
+    if said
+        .until
+        .is_some_and(|until| touch.last_nanos.div_euclid(1_000_000) >= until)
+    {
         return Ok(true);
     }
     let (Some(volume), Some(period)) = (said.volume, said.period) else {
@@ -205,9 +218,15 @@ fn mute_ends(connection: &Connection, touch: &Touched, said: &Said) -> rusqlite:
     let mut only = IdSet::none(touch.issue.saturating_add(1));
     only.insert(touch.issue);
     let mut sum = 0_u64;
-    walk(connection, Dim::Issue, Ids::In(&only), &[(Level::Minute, from, to)], |_, _, count| {
-        sum = sum.saturating_add(count);
-    })?;
+    walk(
+        connection,
+        Dim::Issue,
+        Ids::In(&only),
+        &[(Level::Minute, from, to)],
+        |_, _, count| {
+            sum = sum.saturating_add(count);
+        },
+    )?;
     Ok(sum >= volume)
 }
 
@@ -217,9 +236,9 @@ const LONGEST_TEXT: usize = 10_000;
 fn checked(what: &str, text: Option<&String>, longest: usize) -> Result<Option<String>, EditError> {
     let text = text.map(|text| text.trim()).filter(|text| !text.is_empty());
     match text {
-        Some(text) if text.chars().count() > longest => {
-            Err(EditError::BadRequest(format!("{what} is longer than {longest} characters")))
-        }
+        Some(text) if text.chars().count() > longest => Err(EditError::BadRequest(format!(
+            "{what} is longer than {longest} characters"
+        ))),
         text => Ok(text.map(str::to_owned)),
     }
 }
@@ -233,7 +252,9 @@ impl WriteSide {
     ) -> Result<IssueNotes, EditError> {
         let id: Option<u32> = self
             .connection
-            .query_row("SELECT id FROM issues WHERE issue = ?1", [issue.to_bytes()], |row| row.get(0))
+            .query_row("SELECT id FROM issues WHERE issue = ?1", [issue.to_bytes()], |row| {
+                row.get(0)
+            })
             .optional()
             .map_err(WriteError::from)?;
         let id = id.ok_or_else(|| EditError::NotFound(format!("issue {issue}")))?;
@@ -253,11 +274,7 @@ impl WriteSide {
         match change {
             StateChange::Resolve => said = unmuted(said, IssueState::Resolved),
             StateChange::Reopen => said = unmuted(said, IssueState::Open),
-            StateChange::Mute {
-                until,
-                events,
-                minutes,
-            } => {
+            StateChange::Mute { until, events, minutes } => {
                 if until.is_some_and(|until| until <= now) {
                     return Err(EditError::BadRequest("until lies in the past".to_owned()));
                 }

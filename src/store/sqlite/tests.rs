@@ -110,7 +110,9 @@ fn a_flush_broken_off_anywhere_leaves_nothing_and_can_be_handed_over_again() {
     // SQLite asks after every ten steps whether to go on; it is told to stop when the steps are used up.
     static LEFT: AtomicI64 = AtomicI64::new(0);
     writer.with(|side| {
-        side.connection.progress_handler(10, Some(|| LEFT.fetch_sub(1, Ordering::Relaxed) <= 0)).unwrap();
+        side.connection
+            .progress_handler(10, Some(|| LEFT.fetch_sub(1, Ordering::Relaxed) <= 0))
+            .unwrap();
     });
     let mut broken = 0;
     for number in 1..=8_u64 {
@@ -131,7 +133,10 @@ fn a_flush_broken_off_anywhere_leaves_nothing_and_can_be_handed_over_again() {
             }
         }
         LEFT.store(i64::MAX, Ordering::Relaxed);
-        assert_eq!(sums(reader.as_ref()), (number * 40, number * 40, number * 40, number * 40));
+        assert_eq!(
+            sums(reader.as_ref()),
+            (number * 40, number * 40, number * 40, number * 40)
+        );
         assert_eq!(writer.positions().unwrap()[0].next, number);
     }
     assert!(broken > 50, "{broken}");
@@ -177,5 +182,8 @@ fn a_question_that_takes_too_long_is_stopped() {
     let store = Store::open(folder.path(), options).unwrap();
     store.writer().apply(&flush(1)).unwrap();
     let answer = store.reader().totals();
-    assert!(matches!(answer, Err(crate::store::ReadError::TimedOut(0))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(crate::store::ReadError::TimedOut(0))),
+        "{answer:?}"
+    );
 }

@@ -34,14 +34,18 @@ pub(super) fn insert(connection: &Connection, doc: Doc, texts: &Texts<'_>) -> ru
     let exception = cut(texts.exception, &mut parts);
     let stack = cut(texts.stack, &mut parts);
     connection
-        .prepare_cached("INSERT INTO texts(rowid, message, template, exception, stack, parts) VALUES (?1,?2,?3,?4,?5,?6)")?
+        .prepare_cached(
+            "INSERT INTO texts(rowid, message, template, exception, stack, parts) VALUES (?1,?2,?3,?4,?5,?6)",
+        )?
         .execute(params![doc.row(), message, template, exception, stack, parts.text])?;
     Ok(())
 }
 
 /// Removes a document.
 pub(super) fn remove(connection: &Connection, doc: Doc) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM texts WHERE rowid = ?1")?.execute([doc.row()])?;
+    connection
+        .prepare_cached("DELETE FROM texts WHERE rowid = ?1")?
+        .execute([doc.row()])?;
     Ok(())
 }
 
@@ -156,7 +160,9 @@ fn runs(text: &str) -> impl Iterator<Item = Run<'_>> {
         let from = rest.find(char::is_alphanumeric)?;
         rest = rest.get(from..)?;
         let dense = rest.starts_with(is_dense);
-        let end = rest.find(|c: char| !c.is_alphanumeric() || is_dense(c) != dense).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() || is_dense(c) != dense)
+            .unwrap_or(rest.len());
         let (run, after) = rest.split_at_checked(end)?;
         rest = after;
         Some(if dense { Run::Dense(run) } else { Run::Word(run) })

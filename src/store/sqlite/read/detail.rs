@@ -27,7 +27,10 @@ impl Snapshot<'_> {
         let issue = self.hydrate(&[id], window, 0, now)?.pop();
         let issue = issue.ok_or_else(|| ReadError::NotFound(format!("issue {}", ask.id)))?;
         let fp = u32::try_from(self.one(Column::IssueFp, id)?).unwrap_or(0);
-        let chain = self.described(fp)?.map(|described| described.body.chain).unwrap_or_default();
+        let chain = self
+            .described(fp)?
+            .map(|described| described.body.chain)
+            .unwrap_or_default();
         let minutes = self.minutes(id, window)?;
         let mut tasks = BTreeSet::new();
         for (minute, _) in minutes.iter().rev().take(ROWS_FOR_TASKS) {
@@ -39,10 +42,16 @@ impl Snapshot<'_> {
         let groups = self.narrow(Column::FpGroup)?;
         let same_group = IdSet::of(&groups, |other| other != 0 && other == group);
         let mut kin = IdSet::none(self.numbers.next_fingerprint);
-        same_group.iter().filter(|other| *other != fp).for_each(|other| kin.insert(other));
+        same_group
+            .iter()
+            .filter(|other| *other != fp)
+            .for_each(|other| kin.insert(other));
         Ok(IssueDetail {
             exception_chain: chain,
-            minutes: minutes.iter().map(|(minute, count)| (minute_text(*minute), *count)).collect(),
+            minutes: minutes
+                .iter()
+                .map(|(minute, count)| (minute_text(*minute), *count))
+                .collect(),
             hosts,
             roles,
             tasks: self.names(Field::Task, tasks)?,
@@ -65,8 +74,11 @@ impl Snapshot<'_> {
         let fingerprints = self.narrow(Column::IssueFp)?;
         let found = IdSet::of(&fingerprints, |fp| fp != 0 && wanted(fp));
         let last = self.wide(Column::IssueLast)?;
-        let mut latest: Vec<(u64, u32)> =
-            found.iter().filter(|id| *id != but).map(|id| (value(&last, id), id)).collect();
+        let mut latest: Vec<(u64, u32)> = found
+            .iter()
+            .filter(|id| *id != but)
+            .map(|id| (value(&last, id), id))
+            .collect();
         latest.sort_unstable_by(|a, b| b.cmp(a));
         latest.truncate(most.min(500));
         let ids: Vec<u32> = latest.into_iter().map(|(_, id)| id).collect();
@@ -82,8 +94,14 @@ impl Snapshot<'_> {
         let mut only = IdSet::none(self.numbers.next_issue);
         only.insert(id);
         let mut slots = Vec::new();
-        walk(self.connection, Dim::Issue, Ids::In(&only), &[piece], |slot, _, count| slots.push((slot, count)))
-            .map_err(failed)?;
+        walk(
+            self.connection,
+            Dim::Issue,
+            Ids::In(&only),
+            &[piece],
+            |slot, _, count| slots.push((slot, count)),
+        )
+        .map_err(failed)?;
         Ok(slots)
     }
 
@@ -127,7 +145,8 @@ impl Snapshot<'_> {
             .connection
             .prepare_cached("SELECT count, sample FROM details WHERE key = ?1")
             .and_then(|mut read| {
-                read.query_row([detail_key(minute, issue)], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+                read.query_row([detail_key(minute, issue)], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
             })
             .map_err(failed)?;
         let Some((count, body)) = row else {
@@ -155,7 +174,9 @@ impl Snapshot<'_> {
             return Err(error);
         }
         let sample = sample.ok_or_else(|| {
-            ReadError::Store(format!("the sample of minute {minute} cannot be read; the store may be damaged"))
+            ReadError::Store(format!(
+                "the sample of minute {minute} cannot be read; the store may be damaged"
+            ))
         })?;
         Ok(Some(StoredSample {
             minute: minute_text(minute),

@@ -11,7 +11,11 @@ impl Snapshot<'_> {
     pub(super) fn errors(&self, ask: &ErrorsAsk) -> Result<Page<Issue>, ReadError> {
         let limit = ask.limit.clamp(1, 500);
         let window = Window::of_millis(ask.from, ask.to);
-        let after = ask.after.as_deref().map(|cursor| Place::read(ask.sort, cursor)).transpose()?;
+        let after = ask
+            .after
+            .as_deref()
+            .map(|cursor| Place::read(ask.sort, cursor))
+            .transpose()?;
         let frame = Frame { window, now: ask.now };
         let matching = self.issues_matching(&ask.query, frame)?;
         let (members, keys) = match ask.sort {
@@ -70,7 +74,11 @@ impl Snapshot<'_> {
 
 /// The value of an id in a column.
 pub(super) fn value<T: Copy + Default>(column: &[T], id: u32) -> T {
-    usize::try_from(id).ok().and_then(|at| column.get(at)).copied().unwrap_or_default()
+    usize::try_from(id)
+        .ok()
+        .and_then(|at| column.get(at))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Where an issue stands in an order; ties by id, so that every place is one.
@@ -86,14 +94,19 @@ impl Place {
     }
 
     fn read(sort: ErrorSort, cursor: &str) -> Result<Self, ReadError> {
-        let place = cursor.strip_prefix(letter(sort)).and_then(|rest| rest.split_once('.')).and_then(|(key, id)| {
-            let key = u64::from_str_radix(key, 16).ok()?;
-            let id = u32::from_str_radix(id, 16).ok()?;
-            Some(Place { key, id })
-        });
+        let place = cursor
+            .strip_prefix(letter(sort))
+            .and_then(|rest| rest.split_once('.'))
+            .and_then(|(key, id)| {
+                let key = u64::from_str_radix(key, 16).ok()?;
+                let id = u32::from_str_radix(id, 16).ok()?;
+                Some(Place { key, id })
+            });
         place.ok_or_else(|| {
             let shown: String = cursor.chars().take(64).collect();
-            ReadError::BadRequest(format!("after={shown:?} is not a cursor of this order; begin without one"))
+            ReadError::BadRequest(format!(
+                "after={shown:?} is not a cursor of this order; begin without one"
+            ))
         })
     }
 }

@@ -126,7 +126,10 @@ impl Snapshot<'_> {
             }
             Test::Severity(op, wanted) => {
                 let ids = Severity::ALL.iter().zip(1_u32..);
-                found.extend(ids.filter(|(severity, _)| op.holds(*severity, wanted)).map(|(_, id)| id));
+                found.extend(
+                    ids.filter(|(severity, _)| op.holds(*severity, wanted))
+                        .map(|(_, id)| id),
+                );
             }
             Test::Number(..) | Test::Time(..) | Test::Truth(_) => {}
         }
@@ -192,12 +195,14 @@ impl Snapshot<'_> {
                 let counts = sums(self.connection, Dim::Issue, Ids::Below(size), frame.window).map_err(failed)?;
                 Ok(IdSet::of(&counts, |count| op.holds(&count, wanted)))
             }
-            (Field::Total, Test::Number(op, wanted)) => {
-                Ok(IdSet::of(&self.wide(Column::IssueTotal)?, |total| op.holds(&total, wanted)))
-            }
+            (Field::Total, Test::Number(op, wanted)) => Ok(IdSet::of(&self.wide(Column::IssueTotal)?, |total| {
+                op.holds(&total, wanted)
+            })),
             (Field::Recipe, Test::Number(op, wanted)) => {
                 let recipes = self.narrow(Column::FpRecipe)?;
-                self.issues_of(&IdSet::of(&recipes, |recipe| recipe != 0 && op.holds(&u64::from(recipe), wanted)))
+                self.issues_of(&IdSet::of(&recipes, |recipe| {
+                    recipe != 0 && op.holds(&u64::from(recipe), wanted)
+                }))
             }
             (Field::FirstSeen | Field::LastSeen | Field::EventTime, Test::Time(op, when)) => {
                 let millis = when.millis(frame.now_millis()).max(0);
@@ -212,18 +217,26 @@ impl Snapshot<'_> {
             }
             (Field::State, Test::OneOf(patterns)) => {
                 let mut set = IdSet::none(size);
-                for name in StateName::ALL.iter().filter(|name| patterns.iter().any(|p| p.matches(name.as_str()))) {
+                for name in StateName::ALL
+                    .iter()
+                    .filter(|name| patterns.iter().any(|p| p.matches(name.as_str())))
+                {
                     set.or(&self.is(IsWord::State(*name), frame)?);
                 }
                 Ok(set)
             }
             (Field::Assignee, Test::OneOf(patterns)) => Ok(self.said(|said| {
-                said.assignee.as_deref().is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
+                said.assignee
+                    .as_deref()
+                    .is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
             })),
             (Field::Id, Test::OneOf(patterns)) => {
                 let mut set = IdSet::none(size);
                 for pattern in patterns {
-                    for id in self.hex_like("SELECT id, issue FROM issues WHERE issue >= ?1 AND issue <= ?2", pattern)? {
+                    for id in self.hex_like(
+                        "SELECT id, issue FROM issues WHERE issue >= ?1 AND issue <= ?2",
+                        pattern,
+                    )? {
                         set.insert(id);
                     }
                 }
@@ -235,7 +248,11 @@ impl Snapshot<'_> {
                 for pattern in patterns {
                     found.extend(dictionary::matching(self.connection, field, pattern).map_err(failed)?);
                 }
-                let column = if field == Field::Rule { Column::FpRule } else { Column::FpTopFrame };
+                let column = if field == Field::Rule {
+                    Column::FpRule
+                } else {
+                    Column::FpTopFrame
+                };
                 self.issues_of(&Values::These(ids_set(&found)).select(&self.narrow(column)?))
             }
             (field, test) => self.posted(field, test),
@@ -302,7 +319,10 @@ impl Snapshot<'_> {
         Ok(match word {
             IsWord::New => {
                 let end = frame.window.to_nanos();
-                let until = u64::try_from(now.max(0)).unwrap_or(0).saturating_mul(1_000_000).min(end);
+                let until = u64::try_from(now.max(0))
+                    .unwrap_or(0)
+                    .saturating_mul(1_000_000)
+                    .min(end);
                 let from = frame.window.from_nanos().max(until.saturating_sub(DAY_NANOS));
                 IdSet::of(&self.wide(Column::IssueFirst)?, |first| first >= from && first < end)
             }
@@ -361,7 +381,8 @@ impl Snapshot<'_> {
         Ok(set)
     }
 
-    /// The issues with words: in what their fingerprint says, or in their own first message.
+    /// The issues with words: in what their fingerprint says (template, chain, its first stack), or in their own first
+    /// message.
     fn text(&self, pattern: &Pattern, within: Within) -> Result<IdSet, ReadError> {
         let ask = text::ask(self.connection, pattern, within).map_err(|error| match error {
             AskError::TooWide(message) => ReadError::BadRequest(message),
@@ -372,7 +393,10 @@ impl Snapshot<'_> {
         let Some(ask) = ask else {
             return Ok(set);
         };
-        let mut read = self.connection.prepare_cached("SELECT rowid FROM texts WHERE texts MATCH ?1").map_err(failed)?;
+        let mut read = self
+            .connection
+            .prepare_cached("SELECT rowid FROM texts WHERE texts MATCH ?1")
+            .map_err(failed)?;
         let mut rows = read.query([ask]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             match Doc::at(row.get(0).map_err(failed)?) {

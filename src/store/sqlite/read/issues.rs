@@ -78,9 +78,8 @@ impl Snapshot<'_> {
     }
 
     fn hydrate_one(&self, id: u32, count: u64, sparkline: Vec<u64>, now: i64) -> Result<Option<Issue>, ReadError> {
-        let narrow = |column| -> Result<u32, ReadError> {
-            self.one(column, id).map(|value| u32::try_from(value).unwrap_or(0))
-        };
+        let narrow =
+            |column| -> Result<u32, ReadError> { self.one(column, id).map(|value| u32::try_from(value).unwrap_or(0)) };
         let fp = narrow(Column::IssueFp)?;
         let key: Option<[u8; 16]> = self
             .connection
@@ -98,7 +97,12 @@ impl Snapshot<'_> {
         let group = of_fp(Column::FpGroup, Field::Group)?.and_then(|group| group.parse().ok());
         let severity = self.one(Column::FpSeverity, fp)?;
         let part = self.one(Column::FpPart, fp)?;
-        let title = described.body.exception_template.as_ref().unwrap_or(&described.body.template).clone();
+        let title = described
+            .body
+            .exception_template
+            .as_ref()
+            .unwrap_or(&described.body.template)
+            .clone();
         Ok(Some(Issue {
             id: IssueId::from_bytes(key),
             fingerprint: described.fingerprint,
@@ -131,7 +135,10 @@ impl Snapshot<'_> {
         let row: Option<([u8; 16], String)> = self
             .connection
             .prepare_cached("SELECT fingerprint, body FROM fingerprints WHERE id = ?1")
-            .and_then(|mut read| read.query_row([fingerprint], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .and_then(|mut read| {
+                read.query_row([fingerprint], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })
             .map_err(failed)?;
         Ok(row.map(|(fingerprint, body)| Described {
             fingerprint: Fingerprint::from_bytes(fingerprint),

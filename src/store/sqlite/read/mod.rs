@@ -8,13 +8,13 @@ mod jobs;
 mod small;
 mod trends;
 
-use super::columns;
+use super::StoreOptions;
 use super::codes::Column;
+use super::columns;
 use super::counts::Window;
 use super::read_flags;
 use super::states::{self, Said};
 use super::write::Numbers;
-use super::StoreOptions;
 use crate::event::{EventTime, IssueId};
 use crate::query::Field;
 use crate::store::{
@@ -85,13 +85,17 @@ impl SqliteReader {
         question: impl FnOnce(&Snapshot<'_>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let watch = move || Instant::now() >= deadline;
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(watch)).map_err(failed)?;
+        connection
+            .progress_handler(STEPS_BETWEEN_LOOKS, Some(watch))
+            .map_err(failed)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
         let outcome = Snapshot::take(connection, deadline).and_then(|snapshot| question(&snapshot));
         let ended = connection.execute_batch("ROLLBACK").map_err(failed);
         let outcome = match outcome {
             Err(ReadError::TimedOut(_)) => {
-                return Err(ReadError::TimedOut(u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX)));
+                return Err(ReadError::TimedOut(
+                    u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX),
+                ));
             }
             other => other,
         };
@@ -115,9 +119,15 @@ impl SqliteReader {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(ReadError::TimedOut(u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX)));
+                return Err(ReadError::TimedOut(
+                    u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX),
+                ));
             }
-            pool = self.freed.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner).0;
+            pool = self
+                .freed
+                .wait_timeout(pool, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }

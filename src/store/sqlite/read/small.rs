@@ -80,7 +80,12 @@ impl Snapshot<'_> {
         };
         let alive = self.narrow(Column::IssueFp)?;
         let (first, last) = (self.wide(Column::IssueFirst)?, self.wide(Column::IssueLast)?);
-        let living = || (0_u32..).zip(alive.iter()).filter(|(_, fp)| **fp != 0).map(|(id, _)| id);
+        let living = || {
+            (0_u32..)
+                .zip(alive.iter())
+                .filter(|(_, fp)| **fp != 0)
+                .map(|(id, _)| id)
+        };
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(Totals {
             ledger,
@@ -129,9 +134,15 @@ impl Snapshot<'_> {
         let known = Field::named(field).ok_or_else(|| {
             let shown: String = field.chars().take(64).collect();
             let names: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
-            ReadError::BadRequest(format!("field {shown:?} is not known; it is one of {}", names.join(", ")))
+            ReadError::BadRequest(format!(
+                "field {shown:?} is not known; it is one of {}",
+                names.join(", ")
+            ))
         })?;
-        let fits = |text: &str| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+        let fits = |text: &str| {
+            text.get(..prefix.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+        };
         let mut found: Vec<(String, u64)> = match known {
             Field::State => self.states(fits),
             Field::Fingerprint => {
@@ -160,10 +171,17 @@ impl Snapshot<'_> {
     }
 
     fn states(&self, fits: impl Fn(&str) -> bool) -> Vec<(String, u64)> {
-        let names = StateName::ALL.iter().map(|state| state.as_str()).filter(|name| fits(name));
+        let names = StateName::ALL
+            .iter()
+            .map(|state| state.as_str())
+            .filter(|name| fits(name));
         names
             .map(|name| {
-                let said = self.said.values().filter(|said| states::state_name(said.state) == name).count();
+                let said = self
+                    .said
+                    .values()
+                    .filter(|said| states::state_name(said.state) == name)
+                    .count();
                 (name.to_owned(), u64::try_from(said).unwrap_or(0))
             })
             .collect()
@@ -204,8 +222,9 @@ impl Snapshot<'_> {
         let code = field_code(field).unwrap_or(0);
         let rows = || -> rusqlite::Result<BTreeMap<u32, u64>> {
             let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
-            let mut read =
-                self.connection.prepare_cached("SELECT key, data FROM postings WHERE key BETWEEN ?1 AND ?2")?;
+            let mut read = self
+                .connection
+                .prepare_cached("SELECT key, data FROM postings WHERE key BETWEEN ?1 AND ?2")?;
             let mut rows = read.query([posting_key(code, 0, 0), posting_key(code, u32::MAX, u16::MAX)])?;
             while let Some(row) = rows.next()? {
                 let id = u32::try_from(row.get::<_, i64>(0)? >> 16 & 0xffff_ffff).unwrap_or(0);

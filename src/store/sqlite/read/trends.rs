@@ -31,7 +31,9 @@ impl Buckets {
         let step = u32::try_from(ask.step_minutes)
             .ok()
             .filter(|step| *step > 0)
-            .ok_or_else(|| ReadError::BadRequest(format!("step is {} minutes; at least 1 is wanted", ask.step_minutes)))?;
+            .ok_or_else(|| {
+                ReadError::BadRequest(format!("step is {} minutes; at least 1 is wanted", ask.step_minutes))
+            })?;
         let asked = Window::of_millis(ask.from, ask.to);
         let window = Window {
             from: asked.from / step * step,
@@ -78,7 +80,10 @@ impl Snapshot<'_> {
     pub(super) fn trends(&self, ask: &TrendsAsk) -> Result<Trends, ReadError> {
         let dim = Dim::named(&ask.by).ok_or_else(|| {
             let shown: String = ask.by.chars().take(64).collect();
-            ReadError::BadRequest(format!("by={shown} is not known; it is one of {}", TREND_DIMENSIONS.join(", ")))
+            ReadError::BadRequest(format!(
+                "by={shown} is not known; it is one of {}",
+                TREND_DIMENSIONS.join(", ")
+            ))
         })?;
         let buckets = Buckets::of(ask)?;
         let top = ask.top.clamp(1, 200);
@@ -93,9 +98,15 @@ impl Snapshot<'_> {
                 };
                 let sums = self.largest(&source, buckets, top)?;
                 let mut total = vec![0; buckets.count];
-                walk(self.connection, Dim::Total, Ids::Below(1), &buckets.pieces(), |slot, _, count| {
-                    add(&mut total, buckets.at(slot), count);
-                })
+                walk(
+                    self.connection,
+                    Dim::Total,
+                    Ids::Below(1),
+                    &buckets.pieces(),
+                    |slot, _, count| {
+                        add(&mut total, buckets.at(slot), count);
+                    },
+                )
                 .map_err(failed)?;
                 (sums, total)
             }
@@ -117,9 +128,15 @@ impl Snapshot<'_> {
                 };
                 let sums = self.largest(&source, buckets, top)?;
                 let mut total = vec![0; buckets.count];
-                walk(self.connection, Dim::Series, Ids::In(&set), &buckets.pieces(), |slot, _, count| {
-                    add(&mut total, buckets.at(slot), count);
-                })
+                walk(
+                    self.connection,
+                    Dim::Series,
+                    Ids::In(&set),
+                    &buckets.pieces(),
+                    |slot, _, count| {
+                        add(&mut total, buckets.at(slot), count);
+                    },
+                )
                 .map_err(failed)?;
                 (sums, total)
             }
@@ -136,14 +153,19 @@ impl Snapshot<'_> {
                 counts,
             });
         }
-        let end = buckets.window.from.saturating_add(u32::try_from(buckets.count).unwrap_or(0) * buckets.step);
+        let end = buckets
+            .window
+            .from
+            .saturating_add(u32::try_from(buckets.count).unwrap_or(0) * buckets.step);
         let starts = (0_i64..).take(buckets.count);
         Ok(Trends {
             by: ask.by.clone(),
             from: minute_text(buckets.window.from),
             to: minute_text(end),
             step_seconds: i64::from(buckets.step) * 60,
-            times: starts.map(|at| (i64::from(buckets.window.from) + at * i64::from(buckets.step)) * 60).collect(),
+            times: starts
+                .map(|at| (i64::from(buckets.window.from) + at * i64::from(buckets.step)) * 60)
+                .collect(),
             series,
             other,
             total,
@@ -158,32 +180,52 @@ impl Snapshot<'_> {
         let mut matrix = vec![0_u64; if at_once { source.size * buckets.count } else { 0 }];
         let mut sums = vec![0_u64; source.size];
         if at_once {
-            walk(self.connection, source.dim, source.ids, &buckets.pieces(), |slot, id, count| {
-                let value = usize::try_from(value_of(id)).unwrap_or(usize::MAX);
-                add(&mut sums, value, count);
-                add(&mut matrix, value.saturating_mul(buckets.count).saturating_add(buckets.at(slot)), count);
-            })
+            walk(
+                self.connection,
+                source.dim,
+                source.ids,
+                &buckets.pieces(),
+                |slot, id, count| {
+                    let value = usize::try_from(value_of(id)).unwrap_or(usize::MAX);
+                    add(&mut sums, value, count);
+                    add(
+                        &mut matrix,
+                        value.saturating_mul(buckets.count).saturating_add(buckets.at(slot)),
+                        count,
+                    );
+                },
+            )
             .map_err(failed)?;
         } else {
-            walk(self.connection, source.dim, source.ids, &buckets.window.pieces(), |_, id, count| {
-                add(&mut sums, usize::try_from(value_of(id)).unwrap_or(usize::MAX), count);
-            })
+            walk(
+                self.connection,
+                source.dim,
+                source.ids,
+                &buckets.window.pieces(),
+                |_, id, count| {
+                    add(&mut sums, usize::try_from(value_of(id)).unwrap_or(usize::MAX), count);
+                },
+            )
             .map_err(failed)?;
         }
-        let mut largest: Vec<(u64, u32)> =
-            sums.iter().copied().zip(0_u32..).filter(|(sum, _)| *sum > 0).collect();
+        let mut largest: Vec<(u64, u32)> = sums.iter().copied().zip(0_u32..).filter(|(sum, _)| *sum > 0).collect();
         largest.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         largest.truncate(top);
         if at_once {
             let row = |value: u32| {
                 let from = usize::try_from(value).unwrap_or(0).saturating_mul(buckets.count);
-                matrix.get(from..from.saturating_add(buckets.count)).unwrap_or_default().to_vec()
+                matrix
+                    .get(from..from.saturating_add(buckets.count))
+                    .unwrap_or_default()
+                    .to_vec()
             };
             return Ok(largest.into_iter().map(|(_, value)| (value, row(value))).collect());
         }
         self.in_time()?;
-        let mut rows: Vec<(u32, Vec<u64>)> =
-            largest.iter().map(|(_, value)| (*value, vec![0; buckets.count])).collect();
+        let mut rows: Vec<(u32, Vec<u64>)> = largest
+            .iter()
+            .map(|(_, value)| (*value, vec![0; buckets.count]))
+            .collect();
         let mut place = vec![u32::MAX; source.size];
         for ((_, value), at) in largest.iter().zip(0_u32..) {
             if let Some(place) = usize::try_from(*value).ok().and_then(|value| place.get_mut(value)) {
@@ -205,12 +247,20 @@ impl Snapshot<'_> {
                 again.insert(id);
             }
         }
-        walk(self.connection, source.dim, Ids::In(&again), &buckets.pieces(), |slot, id, count| {
-            let row = usize::try_from(value(&place, value_of(id))).ok().and_then(|at| rows.get_mut(at));
-            if let Some((_, row)) = row {
-                add(row, buckets.at(slot), count);
-            }
-        })
+        walk(
+            self.connection,
+            source.dim,
+            Ids::In(&again),
+            &buckets.pieces(),
+            |slot, id, count| {
+                let row = usize::try_from(value(&place, value_of(id)))
+                    .ok()
+                    .and_then(|at| rows.get_mut(at));
+                if let Some((_, row)) = row {
+                    add(row, buckets.at(slot), count);
+                }
+            },
+        )
         .map_err(failed)?;
         Ok(rows)
     }

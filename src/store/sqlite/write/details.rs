@@ -54,7 +54,13 @@ impl WriteSide {
     }
 
     fn put_detail(&mut self, key: i64, issue: u32, fingerprint: u32, delta: &DetailDelta) -> rusqlite::Result<()> {
-        let seen = Seen::of(&self.connection, &mut self.dictionary, &mut self.postings, issue, &delta.seen_on)?;
+        let seen = Seen::of(
+            &self.connection,
+            &mut self.dictionary,
+            &mut self.postings,
+            issue,
+            &delta.seen_on,
+        )?;
         let base = self.base_stack(delta.fingerprint(), fingerprint, &delta.sample)?;
         let body = sample::encode(
             &self.connection,

@@ -5,11 +5,11 @@ use crate::event::{Fingerprint, IssueId, Part, Severity};
 use crate::fold::{DetailDelta, Sample};
 use crate::identity::{Identity, RECIPE_VERSION};
 use crate::query::Field;
+use crate::store::sqlite::bytes::put_text;
 use crate::store::sqlite::codes::{Column, Doc, FLAG_RESTART};
 use crate::store::sqlite::columns::{Patch, Patches};
-use crate::store::sqlite::text::{self, Texts};
-use crate::store::sqlite::bytes::put_text;
 use crate::store::sqlite::stack;
+use crate::store::sqlite::text::{self, Texts};
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -138,7 +138,8 @@ impl WriteSide {
             &self.connection,
             Doc::Fingerprint(id),
             &Texts {
-                message: sample.map_or("", |sample| sample.message.as_str()),
+                // Messages are found by the issue they belong to: what varies in them is of one job.
+                message: "",
                 template: &template,
                 exception: &exception,
                 stack: first_stack.unwrap_or_default(),
@@ -159,7 +160,11 @@ impl WriteSide {
         let restart = RESTART_TYPES.contains(&identity.error_type.as_ref()) || identity.template.contains(RESTART_TEXT);
         let group = identity.group.to_string();
         let texts = [
-            (Column::FpErrorType, Field::ErrorType, Some(identity.error_type.as_ref())),
+            (
+                Column::FpErrorType,
+                Field::ErrorType,
+                Some(identity.error_type.as_ref()),
+            ),
             (Column::FpCategory, Field::Category, Some(identity.category.as_ref())),
             (Column::FpRule, Field::Rule, identity.rule.as_deref()),
             (Column::FpException, Field::Exception, identity.exception.as_deref()),
@@ -175,7 +180,9 @@ impl WriteSide {
         patches.set(Column::FpFlags, id, if restart { FLAG_RESTART } else { 0 });
         patches.set(Column::FpRecipe, id, u32::from(RECIPE_VERSION));
         for class in &identity.exception_chain {
-            let class = self.dictionary.id(&self.connection, Field::ExceptionChain, Some(class))?;
+            let class = self
+                .dictionary
+                .id(&self.connection, Field::ExceptionChain, Some(class))?;
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO chains(class, fingerprint) VALUES (?1, ?2)")?
                 .execute([class, id])?;
@@ -226,7 +233,10 @@ impl WriteSide {
                     .query_row([id], |row| row.get(0))
                     .optional()?
                     .flatten();
-                packed.and_then(|packed| stack::unpack(&packed)).unwrap_or_default().into()
+                packed
+                    .and_then(|packed| stack::unpack(&packed))
+                    .unwrap_or_default()
+                    .into()
             }
         };
         self.stacks.insert(id, Arc::clone(&base));
@@ -337,7 +347,10 @@ pub(in crate::store::sqlite) fn part_id(part: Part) -> u32 {
 }
 
 fn position<T: PartialEq>(all: &[T], wanted: T) -> u32 {
-    all.iter().zip(1_u32..).find(|(known, _)| **known == wanted).map_or(0, |(_, id)| id)
+    all.iter()
+        .zip(1_u32..)
+        .find(|(known, _)| **known == wanted)
+        .map_or(0, |(_, id)| id)
 }
 
 fn body_of(identity: &Identity) -> String {

@@ -84,7 +84,7 @@ proptest! {
 
     #[test]
     fn a_hit_of_the_memo_equals_a_miss(index in any::<prop::sample::Index>(), seed in any::<u64>()) {
-        let line = other_digits(index.get(&LINES), seed);
+        let line = other_digits(index.get::<Vec<u8>>(LINES.as_slice()), seed);
         let hit = REMEMBERING.with_borrow_mut(|e| normalized(e, &line));
         let miss = FORGETFUL.with_borrow_mut(|e| normalized(e, &line));
         prop_assert_eq!(hit, miss);
@@ -104,7 +104,7 @@ proptest! {
         byte in any::<u8>(),
         cut in any::<bool>(),
     ) {
-        let mut line = index.get(&LINES).clone();
+        let mut line = index.get(LINES.as_slice()).clone();
         let at = at.index(line.len());
         if cut { line.truncate(at) } else { line[at] = byte }
         let out = REMEMBERING.with_borrow_mut(|e| normalized(e, &line));

@@ -13,6 +13,7 @@
     clippy::cast_possible_truncation,
     clippy::too_many_arguments,
     clippy::let_underscore_must_use,
+    clippy::wildcard_enum_match_arm,
     reason = "tests"
 )]
 
@@ -200,9 +201,9 @@ async fn a_mistake_is_pointed_at_below_the_box_with_the_nearest_name() {
             &[
                 "value=\"disk sevrity:high\"",
                 "disk <mark>sevrity</mark>:high",
-                "Did you mean <a href=\"",
+                "Search for <a href=\"",
                 "disk%20severity:high",
-                "<code>severity</code>",
+                "<code>disk severity:high</code>",
             ],
         );
     }
@@ -371,6 +372,23 @@ async fn rejects_and_the_ledger_are_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_is_a_page_for_a_person_and_a_problem_for_a_script() {
+    let running = running().await;
+    for page in [
+        "/?q=boom",
+        "/?from=yesterday",
+        "/errors/xyz",
+        "/errors/%ff",
+        "/jobs/nosuchjob",
+        "/nothing",
+    ] {
+        let got = get(format!("{}{page}", running.http)).await;
+        assert!(got.status >= 400, "{page}");
+        shows(&got, &["<!DOCTYPE html>", "To the list of errors"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_out_of_a_chat_with_parameters_of_their_own_still_open() {
     let running = running().await;
     assert_eq!(
@@ -406,15 +424,4 @@ async fn files_are_kept_by_browsers_until_they_change() {
             .status,
         404
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "serves the fake for a person to look at"]
-async fn look() {
-    let running = with(FakeReader::default(), |o, _| {
-        o.bind = "127.0.0.1:18420".parse().unwrap()
-    })
-    .await;
-    eprintln!("{}", running.http);
-    tokio::time::sleep(std::time::Duration::from_secs(3000)).await;
 }

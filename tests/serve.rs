@@ -13,6 +13,7 @@
     clippy::cast_possible_truncation,
     clippy::too_many_arguments,
     clippy::let_underscore_must_use,
+    clippy::wildcard_enum_match_arm,
     reason = "tests"
 )]
 
@@ -357,6 +358,7 @@ async fn hostile_parameters_are_problems_and_never_a_500() {
         "/api/v1/errors?after=garbage".to_owned(),
         "/api/v1/errors/xyz".to_owned(),
         "/api/v1/errors/..%2f..%2fetc%2fpasswd".to_owned(),
+        "/api/v1/errors/%ff".to_owned(),
         "/api/v1/trends?by=password".to_owned(),
         "/api/v1/trends?step=1s".to_owned(),
         "/api/v1/trends?step=1m&from=-30d".to_owned(),
@@ -475,7 +477,8 @@ async fn changes_reach_the_editor_and_mistakes_do_not() {
         );
     }
     assert_eq!(post(&state, "text/plain", r#"{"do":"resolve"}"#).await.status, 415);
-    assert_eq!(post(&state, "application/json", " ".repeat(100_000)).await.status, 413);
+    let got = post(&state, "application/json", " ".repeat(100_000)).await;
+    assert_eq!((got.status, got.kind.as_str()), (413, "application/problem+json"));
     let unknown = format!("{}/api/v1/errors/{}/state", running.http, "0".repeat(32));
     assert_eq!(
         post(&unknown, "application/json", r#"{"do":"resolve"}"#).await.status,
@@ -697,6 +700,47 @@ async fn a_server_that_stops_lets_go_of_its_port() {
     let address = running.serving.addr();
     running.serving.shutdown(Duration::from_secs(2)).await;
     tokio::net::TcpListener::bind(address).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_lose_their_place() {
+    use std::io::{Read, Write};
+    let running = with(FakeReader::default(), |options, _| {
+        options.idle = Duration::from_millis(400);
+        options.sending = Duration::from_millis(1000);
+        options.connections = 2;
+    })
+    .await;
+    let address = running.address.clone();
+    let took = tokio::task::spawn_blocking(move || {
+        let began = std::time::Instant::now();
+        // One says nothing; the other sends a byte now and then.
+        let silent = std::net::TcpStream::connect(&address).unwrap();
+        let mut dripping = std::net::TcpStream::connect(&address).unwrap();
+        dripping.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ").unwrap();
+        dripping.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut byte = [0_u8; 1];
+        while began.elapsed() < Duration::from_secs(20) {
+            if dripping.write_all(b"x").is_err() {
+                break;
+            }
+            match dripping.read(&mut byte) {
+                Ok(_) => break,
+                Err(e) if matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+                Err(_) => break,
+            }
+        }
+        let took = began.elapsed();
+        drop(silent);
+        took
+    })
+    .await
+    .unwrap();
+    assert!(
+        took < Duration::from_secs(5),
+        "the dripping client kept its place for {took:?}"
+    );
+    assert_eq!(get(&format!("{}/healthz", running.http)).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

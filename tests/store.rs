@@ -294,31 +294,23 @@ fn one_issue_is_told_in_full() {
 }
 
 #[test]
-fn a_flush_that_was_not_committed_leaves_nothing_and_is_applied_whole_later() {
+fn a_store_opened_again_goes_on_where_it_was() {
     let events = some_events(300, 3);
     let mut world = World::new(6, 14, 3, 4);
     let folder = tempfile::tempdir().unwrap();
-    let first = store(&folder);
-    first.writer().apply(&world.fold(&events[..150], 1)).unwrap();
-    // The second flush breaks in the middle: the disk is full.
-    let full = StoreOptions::default();
-    drop(first);
-    let path = folder.path().join("seismolog.db");
-    let pages: i64 = {
-        let connection = rusqlite::Connection::open(&path).unwrap();
-        connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap()
-    };
-    assert!(pages > 0);
-    let again = Store::open(folder.path(), full).unwrap();
-    let mut writer = again.writer();
-    assert_eq!(writer.positions().unwrap()[0].next, 1);
-    writer.apply(&world.fold(&events[150..], 2)).unwrap();
-    assert_eq!(writer.positions().unwrap()[0].next, 2);
-    let total: u64 = list(&again.reader(), "", DAY, DAY + 50 * HOUR, ErrorSort::Count)
-        .iter()
-        .map(|i| i.total)
-        .sum();
-    assert_eq!(total, 300);
+    for (number, batch) in events.chunks(60).enumerate() {
+        let store = store(&folder);
+        let mut writer = store.writer();
+        assert_eq!(
+            writer.positions().unwrap().first().map_or(0, |position| position.next),
+            number as u64
+        );
+        writer.apply(&world.fold(batch, number as u64 + 1)).unwrap();
+    }
+    let reader = Store::open_read_only(folder.path(), StoreOptions::default()).unwrap();
+    let found = list(&reader, "", DAY, DAY + 50 * HOUR, ErrorSort::Count);
+    assert_eq!(found.iter().map(|issue| issue.total).sum::<u64>(), 300);
+    assert_eq!(found.len(), synthetic::issues(&events).len());
 }
 
 #[test]

@@ -139,10 +139,7 @@ fn open_store(folder: &std::path::Path) -> Result<Arc<dyn Reader>, Failure> {
 /// Reads a search; a mistake is pointed at on stderr and ends with 64.
 pub(crate) fn read_query(text: &str) -> Result<Query, Failure> {
     Query::parse(text).map_err(|mistake| {
-        let mut said = format!("the search has a mistake\n{}", mistake.pointed_at(text));
-        if let Some(nearest) = mistake.nearest() {
-            said.push_str(&format!("\ndid you mean {nearest:?}?"));
-        }
+        let said = format!("the search has a mistake\n{}", mistake.pointed_at(text));
         Failure::new(Exit::Usage, anyhow::anyhow!(said))
     })
 }

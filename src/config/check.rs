@@ -1,13 +1,16 @@
 //! What is wrong: all of it in one run, each with its key, value and remedy.
 
 use super::keys::{Key, Kind};
-use super::raw::{Origin, Setting, Settings, Value};
+use super::raw::{Setting, Settings, Value};
 use super::{Config, Secret, units};
 use crate::fold::FoldLimits;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Where rules are looked for when nobody says; where nothing is there, the shipped ones are used.
+const RULES: &str = "rules";
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,14 +183,16 @@ impl Settings {
         let rules = self.text("rules.path").map(PathBuf::from);
         let rules = match (rules, self.get("rules.path")) {
             (Some(path), Some(setting)) if !path.join("errors").is_dir() => {
-                if setting.origin != Origin::Default && !path.is_dir() {
+                // The default written out means what it means unwritten.
+                let meant = path != Path::new(RULES);
+                if meant && !path.is_dir() {
                     faults.push(setting.fault(
                         "rules.path",
                         format!("there is no folder {}", path.display()),
                         "name a folder of rules, or leave the key out for the shipped rules",
                     ));
                 }
-                (setting.origin != Origin::Default).then_some(path)
+                meant.then_some(path)
             }
             (rules, _) => rules,
         };

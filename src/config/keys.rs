@@ -123,8 +123,9 @@ pub const KEYS: &[Key] = &[
             most: 36_500 * DAY,
             may_be_off: true,
         },
-        default: "\"30d\"",
-        help: "older events are removed; \"off\" keeps them",
+        // Off: who reads an archive of old logs must not see it vanish with the next start of the service.
+        default: "\"off\"",
+        help: "events that happened longer ago are removed (\"30d\"); \"off\" keeps them",
     },
     Key {
         path: "store.retention.size",

@@ -15,6 +15,7 @@ mod raw;
 mod secret;
 pub mod units;
 
+pub(crate) use check::zone;
 pub use check::{ConfigFault, ConfigFaults};
 pub use raw::{Origin, Setting, Settings};
 pub use secret::Secret;

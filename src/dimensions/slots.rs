@@ -37,7 +37,7 @@ impl Slot {
 }
 
 /// Where a value came from, for `explain`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Source {
     /// Name of the dimension.
     pub dimension: &'static str,

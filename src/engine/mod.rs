@@ -7,6 +7,7 @@
 //! Most errors repeat, so most records cost a scan, a key and a look-up; only what was not met before is parsed,
 //! masked, classified and fingerprinted.
 
+pub mod explain;
 mod line;
 mod memo;
 mod place;
@@ -16,10 +17,10 @@ pub use line::LineWriter;
 pub use redact::{REDACTED, Redactor};
 
 use crate::decode::{Decoder, Limits, stack};
-use crate::event::Part;
-use crate::event::{Dimensions, ErrorEvent, Rejection, StackTrace, Text, Thrown};
+use crate::event::{Dimensions, ErrorEvent, Part, Rejection, StackTrace, Text, Throwable, Thrown};
 use crate::fold::Sample;
 use crate::identity::key::KeyMaker;
+use crate::identity::skeleton::without_ids;
 use crate::identity::{self, Identity, Told};
 use crate::rules::{ErrorRule, RuleSet, ToldError, ToldThrowable, unclassified_severity};
 use memo::{Memo, Remembered};
@@ -270,82 +271,83 @@ impl Identifier {
 
     /// What the memo remembers: everything that the key determines.
     fn work_out(&self, event: &ErrorEvent<'_>, dimensions: &Dimensions) -> Remembered {
-        work_out(event, dimensions, &self.rules, &self.redactor).1
+        work_out(event, dimensions, &self.rules, &self.redactor).remembered
     }
 }
 
+/// An event identified from scratch.
+struct WorkedOut {
+    told: Told,
+    classified: identity::Classified,
+    remembered: Remembered,
+}
+
 /// Identifies an event from scratch, with all that was told on the way.
-fn work_out(
-    event: &ErrorEvent<'_>,
-    dimensions: &Dimensions,
-    rules: &RuleSet,
-    redactor: &Redactor,
-) -> (Told, Remembered) {
+fn work_out(event: &ErrorEvent<'_>, dimensions: &Dimensions, rules: &RuleSet, redactor: &Redactor) -> WorkedOut {
     let (clean, may_hold_secret) = without_secrets(event, redactor);
     let told = identity::tell(&clean, dimensions, rules.identity());
     let message = clean.message.decoded();
     let level = clean.level.as_ref().map(Text::decoded);
     let logger = clean.logger.as_ref().map(Text::decoded);
-    let (classified, depends_on_digits) = classify(&told, &message, logger.as_deref(), level.as_deref(), rules);
+    let (classified, depends_on_digits) =
+        classify_told(&told, &message, logger.as_deref(), level.as_deref(), |error| {
+            let errors = rules.errors();
+            (
+                classified(errors.classify(error), error.level),
+                errors.depends_on_digits(error),
+            )
+        });
     let identity = Arc::new(identity::identity(&told, &classified));
-    (
+    let remembered = Remembered {
+        identity,
+        depends_on_digits,
+        may_hold_secret,
+    };
+    WorkedOut {
         told,
-        Remembered {
-            identity,
-            depends_on_digits,
-            may_hold_secret,
-        },
-    )
+        classified,
+        remembered,
+    }
 }
 
-fn classify(
+/// Hands to `ask` what the rules look at. Ids are taken out of it, so that no rule can depend on one.
+fn classify_told<R>(
     told: &Told,
     message: &str,
     logger: Option<&str>,
     level: Option<&str>,
-    rules: &RuleSet,
-) -> (identity::Classified, bool) {
-    use identity::skeleton::without_ids;
+    ask: impl FnOnce(&ToldError<'_>) -> R,
+) -> R {
     let message = without_ids(message);
-    let texts = |throwables: &[&crate::event::Throwable]| -> Vec<(String, Option<String>)> {
-        let text = |t: &&crate::event::Throwable| {
-            (
-                t.class.clone(),
-                t.message.as_deref().map(|m| without_ids(m).into_owned()),
-            )
-        };
-        throwables.iter().map(text).collect()
-    };
-    let (chain, suppressed): (Vec<_>, Vec<_>) = match &told.trace {
-        None => (Vec::new(), Vec::new()),
-        Some(trace) => split_chain(trace),
-    };
-    let (chain, suppressed) = (texts(&chain), texts(&suppressed));
-    let chain: Vec<ToldThrowable<'_>> = chain
-        .iter()
-        .map(|(class, message)| ToldThrowable {
-            class,
-            message: message.as_deref(),
-        })
-        .collect();
-    let suppressed: Vec<ToldThrowable<'_>> = suppressed
-        .iter()
-        .map(|(class, message)| ToldThrowable {
-            class,
-            message: message.as_deref(),
-        })
-        .collect();
-    let error = ToldError {
+    let (chain, suppressed) = told.trace.as_ref().map(split_chain).unwrap_or_default();
+    let chain_texts = messages_without_ids(&chain);
+    let suppressed_texts = messages_without_ids(&suppressed);
+    let chain = as_told(&chain, &chain_texts);
+    let suppressed = as_told(&suppressed, &suppressed_texts);
+    ask(&ToldError {
         message: &message,
         logger,
         level,
         chain: &chain,
         suppressed: &suppressed,
-    };
-    (
-        classified(rules.errors().classify(&error), level),
-        rules.errors().depends_on_digits(&error),
-    )
+    })
+}
+
+fn messages_without_ids<'t>(throwables: &[&'t Throwable]) -> Vec<Option<Cow<'t, str>>> {
+    throwables
+        .iter()
+        .map(|t| t.message.as_deref().map(without_ids))
+        .collect()
+}
+
+fn as_told<'t>(throwables: &[&'t Throwable], messages: &'t [Option<Cow<'t, str>>]) -> Vec<ToldThrowable<'t>> {
+    let pairs = throwables.iter().zip(messages);
+    pairs
+        .map(|(t, message)| ToldThrowable {
+            class: &t.class,
+            message: message.as_deref(),
+        })
+        .collect()
 }
 
 /// What the rules say, or what is said of what no rule knows.
@@ -369,7 +371,7 @@ fn classified(rule: Option<&ErrorRule>, level: Option<&str>) -> identity::Classi
 }
 
 /// The cause chain, outermost first, and everything that hangs beside it.
-fn split_chain(trace: &StackTrace) -> (Vec<&crate::event::Throwable>, Vec<&crate::event::Throwable>) {
+fn split_chain(trace: &StackTrace) -> (Vec<&Throwable>, Vec<&Throwable>) {
     let chain = trace.chain();
     let inside = chain.iter().filter_map(|&i| trace.throwables.get(i)).collect();
     let beside = trace

@@ -36,6 +36,30 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// Every layout.
+    pub const ALL: &'static [Layout] = &[
+        Layout::Log4j2Json,
+        Layout::Ecs,
+        Layout::Recipe,
+        Layout::LogstashV1,
+        Layout::Logback,
+        Layout::Gelf,
+        Layout::Gcp,
+        Layout::Otlp,
+        Layout::Spark,
+        Layout::Structlog,
+        Layout::PythonJson,
+        Layout::Pino,
+        Layout::GenericJson,
+        Layout::Text,
+    ];
+
+    /// The layout of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|layout| layout.as_str() == name)
+    }
+
     /// The name as written in outputs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -8,7 +8,8 @@ use super::library::{self, Engine, FamilyFault, Set};
 use super::options::{LayoutChoice, Options, Scenario};
 use super::plan::{Even, JOB_EXPONENT, Plan, World};
 use super::random::{Random, Zipf, mix};
-use super::template::{Scene, Second, Template};
+use super::scene::{Scene, Second};
+use super::template::Template;
 use super::truth::{Tally, Truth};
 
 /// Why nothing can be generated.

@@ -4,6 +4,7 @@
 //! object nests the causes by name, message and shared frames; the whole stack stands in the outermost
 //! `extendedStackTrace`, as Log4j2 writes it with `stacktraceAsString`.
 
+use super::beside;
 use super::jobs::Platform;
 use super::library::{Engine, Family, StackLine};
 use super::template::{Escape, Template};
@@ -65,31 +66,31 @@ pub(crate) fn template(family: &Family, layout: LayoutKind, platform: Platform) 
             LayoutKind::Logstash => logstash(family, &mut record)?,
             LayoutKind::Text => plain(family, &mut record)?,
         },
-        Engine::Spark => spark(family, &mut record)?,
-        Engine::Python => structlog(family, &mut record)?,
-        Engine::Node => pino(family, &mut record)?,
+        Engine::Spark => beside::spark(family, &mut record)?,
+        Engine::Python => beside::structlog(family, &mut record)?,
+        Engine::Node => beside::pino(family, &mut record)?,
     }
     Ok(record.out)
 }
 
 /// Writes a JSON object key by key.
-struct Writer {
-    out: Template,
+pub(crate) struct Writer {
+    pub(crate) out: Template,
     first: bool,
 }
 
 impl Writer {
-    fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         self.out.raw("{");
         self.first = true;
     }
 
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.out.raw("}");
         self.first = false;
     }
 
-    fn key(&mut self, key: &str) {
+    pub(crate) fn key(&mut self, key: &str) {
         self.out.raw(if self.first { "\"" } else { ",\"" });
         self.out.raw(key);
         self.out.raw("\":");
@@ -97,7 +98,7 @@ impl Writer {
     }
 
     /// A string value with slots.
-    fn string(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub(crate) fn string(&mut self, key: &str, value: &str) -> Result<(), String> {
         self.key(key);
         self.out.raw("\"");
         self.out.push(value, Escape::Json)?;
@@ -106,12 +107,12 @@ impl Writer {
     }
 
     /// A value written as it is, with slots.
-    fn bare(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub(crate) fn bare(&mut self, key: &str, value: &str) -> Result<(), String> {
         self.key(key);
         self.out.push(value, Escape::No)
     }
 
-    fn object(&mut self, key: &str) {
+    pub(crate) fn object(&mut self, key: &str) {
         self.key(key);
         self.open();
     }
@@ -332,102 +333,14 @@ fn plain(family: &Family, record: &mut Writer) -> Result<(), String> {
     Ok(())
 }
 
-fn spark(family: &Family, record: &mut Writer) -> Result<(), String> {
-    record.open();
-    record.string("ts", "{iso}")?;
-    record.string("level", &family.level)?;
-    record.string("msg", &family.message)?;
-    if let Some(outermost) = family.chain().first() {
-        record.object("exception");
-        record.string("class", &outermost.class)?;
-        if let Some(message) = &outermost.message {
-            record.string("msg", message)?;
-        }
-        record.key("stacktrace");
-        record.out.raw("[");
-        let mut first = true;
-        for (symbol, file, line) in family.stack.iter().filter_map(spark_frame) {
-            record.out.raw(if first { "" } else { "," });
-            first = false;
-            let (class, method) = symbol.rsplit_once('.').unwrap_or((symbol, ""));
-            record.open();
-            record.string("class", class)?;
-            record.string("method", method)?;
-            record.string("file", file)?;
-            record.bare("line", line)?;
-            record.close();
-        }
-        record.out.raw("]");
-        record.close();
-    }
-    record.string("logger", &family.logger)?;
-    record.string("app_name", "{job}")?;
-    record.string("team", "{team}")?;
-    record.string("host", "{tmhost}")?;
-    record.close();
-    Ok(())
-}
-
-/// Symbol, file and line of a frame.
-fn spark_frame(line: &StackLine) -> Option<(&str, &str, &str)> {
-    match line {
-        StackLine::Frame(frame) => {
-            let (symbol, place) = frame.strip_prefix("at ")?.strip_suffix(')')?.split_once('(')?;
-            let symbol = symbol.rsplit_once('/').map_or(symbol, |(_, name)| name);
-            Some(match place.split_once(':') {
-                Some((file, line)) => (symbol, file, line),
-                None => (symbol, place, "-1"),
-            })
-        }
-        StackLine::Header(_) | StackLine::More(_) => None,
-    }
-}
-
-fn structlog(family: &Family, record: &mut Writer) -> Result<(), String> {
-    record.open();
-    record.string("event", &family.message)?;
-    record.string("level", &family.level)?;
-    record.string("timestamp", "{iso}")?;
-    record.string("job", "{job}")?;
-    record.string("team", "{team}")?;
-    record.string("host", "{tmhost}")?;
-    if !family.stack.is_empty() {
-        record.string("exception", stack_text(family, Packaging::Absent).trim_end())?;
-    }
-    record.close();
-    Ok(())
-}
-
-fn pino(family: &Family, record: &mut Writer) -> Result<(), String> {
-    record.open();
-    record.bare("level", "50")?;
-    record.bare("time", "{epochms}")?;
-    record.bare("pid", "{num}")?;
-    record.string("hostname", "{tmhost}")?;
-    record.string("name", "{job}")?;
-    record.string("team", "{team}")?;
-    let text = stack_text(family, Packaging::Absent);
-    if let Some(header) = text.lines().next().filter(|line| !line.is_empty()) {
-        let (class, message) = header.split_once(": ").unwrap_or((header, ""));
-        record.object("err");
-        record.string("type", class)?;
-        record.string("message", message)?;
-        record.string("stack", text.trim_end())?;
-        record.close();
-    }
-    record.string("msg", &family.message)?;
-    record.close();
-    Ok(())
-}
-
 /// Whether frames say which jar they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packaging {
+pub(crate) enum Packaging {
     Shown,
     Absent,
 }
 
-fn stack_text(family: &Family, packaging: Packaging) -> String {
+pub(crate) fn stack_text(family: &Family, packaging: Packaging) -> String {
     let mut out = String::new();
     for line in &family.stack {
         match line {

@@ -8,11 +8,12 @@
 //! A record is a template (one per family, layout and platform) with slots; what a slot holds belongs to the job
 //! (package, ids, hosts), to the record (subtask, attempt) or is new at each place (ids, offsets, durations).
 //!
-//! - `families.txt`, [`library`]: the kinds of failures and their stacks.
-//! - [`jobs`]: who fails. [`plan`], [`cascade`], [`fleet`], [`incidents`]: when, with what, and what follows.
-//! - [`layouts`], [`template`]: how it is written.
+//! - `families.txt`, `library`: the kinds of failures and their stacks.
+//! - `jobs`: who fails. `plan`, `cascade`, `fleet`, `incidents`: when, with what, and what follows.
+//! - `layouts`, `beside`, `template`, `scene`: how it is written.
 //! - [`truth`]: what was written, and the format of the truth file.
 
+mod beside;
 mod cascade;
 mod fleet;
 mod generator;
@@ -23,6 +24,7 @@ mod library;
 mod options;
 mod plan;
 mod random;
+mod scene;
 mod template;
 pub mod truth;
 

@@ -31,6 +31,18 @@ pub enum Verdict {
     Wraps,
 }
 
+impl Verdict {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Tells => "would tell",
+            Verdict::Mute => "mute",
+            Verdict::Wraps => "wraps",
+        }
+    }
+}
+
 /// What a trace is told by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {

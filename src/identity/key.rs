@@ -11,8 +11,9 @@ use crate::event::{Dimensions, ErrorEvent, Text, Thrown, ThrownShape};
 use memchr::{memchr, memmem};
 use std::sync::LazyLock;
 
-/// A stack text shorter than this may have no frames, and then the task is part of the identity.
-const SHORT_STACK: usize = 512;
+/// A stack text shorter than this may have no frames, and then the task is part of the identity. Escaped text is longer
+/// than what it stands for, so this is well above the limit identity uses.
+const SHORT_STACK: usize = 1024;
 
 /// Makes keys; holds the scratch space.
 #[derive(Debug, Default)]

@@ -25,8 +25,10 @@ use std::time::{Duration, Instant};
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Files, folders and patterns to follow.
-    pub follow: Vec<String>,
+    /// Files, folders and patterns to read.
+    pub files: Vec<String>,
+    /// Whether they are followed, or read once to the end they have now.
+    pub follow: bool,
     /// A folder of sample logs to play once per store.
     pub sample: Option<PathBuf>,
     /// Bounds of the fold.
@@ -76,7 +78,7 @@ impl Embedded {
         let (push, queue) = push::queue(stop);
         let writer = Writer::start(sink, plan.on_failure, stop)?;
         let service = Service {
-            follower: Follower::new(plan.follow.clone(), KnownFiles::new(&positions), plan.frame),
+            follower: follower(&plan, &positions),
             sample: plan
                 .sample
                 .as_ref()
@@ -139,6 +141,11 @@ impl Embedded {
             None => Ok(report.totals),
         }
     }
+}
+
+fn follower(plan: &Plan, positions: &[SourcePosition]) -> Follower {
+    let follower = Follower::new(plan.files.clone(), KnownFiles::new(positions), plan.frame);
+    if plan.follow { follower } else { follower.once() }
 }
 
 struct Service<E> {

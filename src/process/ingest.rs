@@ -35,8 +35,10 @@ pub struct Report {
     pub faults: Vec<SourceError>,
     /// Bytes read (unpacked).
     pub bytes: u64,
-    /// Files that gave no record that was not read before.
+    /// Files read before that had nothing new.
     pub unchanged: u64,
+    /// Files and streams without a record.
+    pub empty: u64,
 }
 
 /// How far it is, for a progress bar.
@@ -73,6 +75,7 @@ pub fn ingest<E: Reads>(
         positions: Vec::new(),
         progress: Progress::default(),
         unchanged: 0,
+        empty: 0,
     };
     run.pipeline.engine.teach(sink.learned()?);
     let writer = Writer::start(sink, OnFailure::Stop, &Stop::default())?;
@@ -104,6 +107,7 @@ pub fn ingest<E: Reads>(
         faults,
         bytes: run.progress.bytes,
         unchanged: run.unchanged,
+        empty: run.empty,
     })
 }
 
@@ -115,6 +119,7 @@ struct Run<E> {
     positions: Vec<SourcePosition>,
     progress: Progress,
     unchanged: u64,
+    empty: u64,
 }
 
 impl<E: Reads> Run<E> {
@@ -155,7 +160,9 @@ impl<E: Reads> Run<E> {
         };
         self.positions.extend(reader.moved());
         self.progress.bytes = bytes_before + reader.received().saturating_sub(from);
-        self.unchanged += u64::from(self.progress.records == records_before && result.is_ok());
+        let nothing = self.progress.records == records_before && result.is_ok();
+        self.unchanged += u64::from(nothing && reader.was_known());
+        self.empty += u64::from(nothing && !reader.was_known());
         result
     }
 

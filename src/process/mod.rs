@@ -18,6 +18,7 @@
 //! - [`ingest`]: files once, to their end.
 //! - [`embedded`]: the service: follows, takes pushes, until told to stop.
 //! - [`push`]: the handle for HTTP.
+//! - [`store_sink`]: the embedded store as a sink.
 //! - [`sample`]: the sample logs, moved in time so that they end now.
 
 pub mod embedded;
@@ -27,6 +28,7 @@ mod pipeline;
 pub mod push;
 pub mod sample;
 pub mod stop;
+mod store_sink;
 mod writer;
 
 pub use flush::{Sink, SinkError};

@@ -3,7 +3,7 @@
 use super::push::{PushAnswer, RecordOutcome};
 use super::stop::Stop;
 use super::{ProcessError, Sink, SinkError};
-use crate::event::Fingerprint;
+use crate::event::{Fingerprint, Reason};
 use crate::fold::{Flush, Fold, Ledger, SourcePosition};
 use crate::telemetry::metrics::{self, Metric};
 use std::collections::{BTreeMap, HashSet};
@@ -41,6 +41,8 @@ pub enum OnFailure {
 pub struct Totals {
     /// By source.
     pub ledgers: BTreeMap<Arc<str>, Ledger>,
+    /// Rejects by reason.
+    pub reasons: BTreeMap<Reason, u64>,
     /// Distinct fingerprints met, up to [`Totals::FINGERPRINTS`].
     pub fingerprints: u64,
     /// Whether there were more.
@@ -201,6 +203,9 @@ impl Totals {
             metrics::add(Metric::RecordsRead, ledger.records);
             metrics::add(Metric::EventsFolded, ledger.folded);
             metrics::add(Metric::RecordsRejected, ledger.rejected);
+        }
+        for reject in &flush.rejects {
+            *self.reasons.entry(reject.reason).or_default() += 1;
         }
         for delta in &flush.details {
             if fingerprints.len() < Self::FINGERPRINTS {

@@ -48,10 +48,13 @@ const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style-src
 
 /// Checks a request, answers it, and puts the headers on.
 pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match check(&shared, &request) {
+    let path = request.uri().path();
+    let for_scripts = path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics");
+    let answered = match check(&shared, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    let mut response = in_form(answered, for_scripts);
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY),
@@ -70,9 +73,41 @@ pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: 
     response
 }
 
+/// What goes wrong is a problem for a script and a page for a person, wherever it went wrong.
+fn in_form(response: Response, for_scripts: bool) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let known = response.extensions().get::<Problem>().cloned();
+    match (known, for_scripts) {
+        (Some(_), true) => response,
+        (Some(problem), false) => super::pages::problem_page(&problem),
+        (None, true) => keeping_allow(&response, Problem::of_status(status).into_response()),
+        (None, false) if is_html(&response) => response,
+        (None, false) => super::pages::problem_page(&Problem::of_status(status)),
+    }
+}
+
+fn keeping_allow(from: &Response, mut to: Response) -> Response {
+    if let Some(allow) = from.headers().get(header::ALLOW) {
+        to.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    to
+}
+
+fn is_html(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|v| v.as_bytes().starts_with(b"text/html"))
+}
+
 fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
     let options = &shared.options;
     let path = request.uri().path();
+    if path == "/healthz" || path == "/readyz" {
+        // Probes come by address, with no name and no token, and learn nothing.
+        return Ok(());
+    }
     let asked = host_of(request);
     if options.tokens.is_empty() || !options.hosts.is_empty() {
         let known = asked
@@ -90,7 +125,7 @@ fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
     if changes {
         check_origin(request.headers())?;
     }
-    if options.tokens.is_empty() || path == "/healthz" || path == "/readyz" {
+    if options.tokens.is_empty() {
         return Ok(());
     }
     let secret = secret_of(request.headers()).ok_or_else(|| {

@@ -113,12 +113,20 @@ pub async fn start(options: ServeOptions, parts: Parts) -> Result<Serving, Serve
     let addr = listener
         .local_addr()
         .map_err(|error| ServeError::Bind { addr, error })?;
+    let patience = Patience {
+        idle: options.idle,
+        sending: options.sending,
+    };
     let connections = Arc::new(Semaphore::new(options.connections.max(1)));
     let routes = routes::Routes::all();
     let shared = Shared::new(options, parts, routes.openapi());
     let app = routes.into_router(shared);
     let (stop, mut stopped) = watch::channel(false);
-    let listening = Patient { listener, connections };
+    let listening = Patient {
+        patience,
+        listener,
+        connections,
+    };
     let task = tokio::spawn(async move {
         axum::serve(listening, app)
             .with_graceful_shutdown(async move {
@@ -130,13 +138,16 @@ pub async fn start(options: ServeOptions, parts: Parts) -> Result<Serving, Serve
     Ok(Serving { addr, stop, task })
 }
 
-/// A connection on which nothing happens for so long is closed.
-const IDLE: Duration = Duration::from_secs(75);
-/// A request must have been sent within this time.
-const SENDING: Duration = Duration::from_secs(120);
+/// How long a connection may do nothing, and how long a request may take to arrive.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    idle: Duration,
+    sending: Duration,
+}
 
 /// Takes so many connections at once, each with limits of time.
 struct Patient {
+    patience: Patience,
     listener: TcpListener,
     connections: Arc<Semaphore>,
 }
@@ -150,7 +161,7 @@ impl axum::serve::Listener for Patient {
         let (stream, addr) = axum::serve::Listener::accept(&mut self.listener).await;
         // Small answers leave at once; failing to ask for it costs only time.
         drop(stream.set_nodelay(true));
-        (PatientStream::new(stream, permit), addr)
+        (PatientStream::new(stream, permit, self.patience), addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -158,9 +169,9 @@ impl axum::serve::Listener for Patient {
     }
 }
 
-/// A stream that gives up: when nothing happens for [`IDLE`], or when one request takes longer than [`SENDING`] to
-/// arrive (a client that sends a byte now and then would hold its place for ever).
+/// A stream that gives up: when nothing happens for too long, or when one request takes too long to arrive.
 struct PatientStream {
+    patience: Patience,
     inner: TcpStream,
     deadline: Pin<Box<Sleep>>,
     /// When the first byte since our last answer came.
@@ -169,18 +180,21 @@ struct PatientStream {
 }
 
 impl PatientStream {
-    fn new(inner: TcpStream, place: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(inner: TcpStream, place: Option<OwnedSemaphorePermit>, patience: Patience) -> Self {
         Self {
+            patience,
             inner,
-            deadline: Box::pin(tokio::time::sleep(IDLE)),
+            deadline: Box::pin(tokio::time::sleep(patience.idle)),
             sending_since: None,
             _place: place,
         }
     }
 
     fn extend(&mut self) {
-        let idle = Instant::now() + IDLE;
-        let until = self.sending_since.map_or(idle, |since| idle.min(since + SENDING));
+        let idle = Instant::now() + self.patience.idle;
+        let until = self
+            .sending_since
+            .map_or(idle, |since| idle.min(since + self.patience.sending));
         self.deadline.as_mut().reset(until);
     }
 

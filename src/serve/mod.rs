@@ -19,6 +19,7 @@ mod api;
 mod ask;
 pub mod client;
 mod endpoint;
+mod explained;
 mod guard;
 mod listen;
 mod openapi;

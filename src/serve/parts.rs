@@ -27,6 +27,10 @@ pub struct ServeOptions {
     pub ingest_bytes: usize,
     /// How many pushes are worked on at once; more are told to come back (429).
     pub ingests_at_once: usize,
+    /// A connection on which nothing happens for so long is closed.
+    pub idle: Duration,
+    /// A request must have arrived within this time: one that sends a byte now and then would hold its place for ever.
+    pub sending: Duration,
     /// How many connections are open at once; further ones wait in the kernel's queue.
     pub connections: usize,
 }
@@ -41,6 +45,8 @@ impl Default for ServeOptions {
             questions_at_once: 8,
             ingest_bytes: 32 << 20,
             ingests_at_once: 2,
+            idle: Duration::from_secs(75),
+            sending: Duration::from_secs(120),
             connections: 512,
         }
     }

@@ -181,7 +181,27 @@ impl IntoResponse for Problem {
                 HeaderValue::from_static("Basic realm=\"seismolog\", charset=\"UTF-8\""),
             );
         }
+        // For the guard, which turns it into a page where a person asked.
+        response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl Problem {
+    /// The problem of a plain refusal: a limit of the framework was met before an answer began.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            404 => Problem::new(Kind::NotFound, "there is nothing at this address"),
+            405 => Problem::new(Kind::MethodNotAllowed, "the Allow header names what is"),
+            408 => Problem::new(Kind::TooSlow, "the request took too long to arrive or to be answered"),
+            413 => Problem::new(Kind::TooLarge, "the body is longer than this call takes"),
+            415 => Problem::new(Kind::Unsupported, "the content type is not supported"),
+            500..600 => Problem::new(Kind::Broken, "the log of the server says why"),
+            _ => Problem::new(
+                Kind::BadParameter,
+                "the address or the body cannot be read: is all of it UTF-8?",
+            ),
+        }
     }
 }
 

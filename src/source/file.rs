@@ -45,6 +45,8 @@ struct OpenFile {
     stamp: Option<Stamp>,
     /// What was last given as a position.
     given: Option<SourcePosition>,
+    /// Whether it was known when it was opened.
+    known: bool,
 }
 
 /// What [`FileReader::next`] found.
@@ -100,6 +102,7 @@ impl FileReader {
             unfinished,
             stamp,
             given: None,
+            known: false,
         };
         for candidate in known.candidates(&text, node, &head) {
             let Some((input, framer)) = go_on(&file, packing, &candidate, stamp, limits).map_err(cannot)? else {
@@ -109,6 +112,7 @@ impl FileReader {
             let unfinished = candidate.identity.unfinished.map(|length| (candidate.next, length));
             let mut opened = open(Arc::clone(&candidate.key), head, unfinished);
             // Known under another path or inode: the position is written anew with the first flush.
+            opened.known = true;
             opened.given = Some(SourcePosition {
                 source: candidate.key,
                 next: candidate.next,
@@ -163,6 +167,12 @@ impl FileReader {
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Whether it was read before, so that a position was known when it was opened.
+    #[must_use]
+    pub fn was_known(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.known)
     }
 
     /// Where it stands now (after a rename).

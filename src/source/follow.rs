@@ -34,6 +34,8 @@ pub struct Follower {
     meant: Vec<String>,
     limits: FrameLimits,
     known: KnownFiles,
+    /// Whether files are read to the end they have and not looked at again.
+    once: bool,
     files: BTreeMap<(u64, u64), Followed>,
     /// Files overwritten in place: what was read of their former life and waited for more is handed out as it is.
     former: Vec<Followed>,
@@ -70,6 +72,7 @@ impl Follower {
             meant,
             limits,
             known,
+            once: false,
             files: BTreeMap::new(),
             former: Vec::new(),
             looked_around: None,
@@ -80,8 +83,17 @@ impl Follower {
         }
     }
 
+    /// Reads what is there now to its end, and looks for nothing after that.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
     /// Looks for growth, rotation and new files. `now` in milliseconds.
     pub fn look(&mut self, now: i64) {
+        if self.once && self.looked_around.is_some() {
+            return;
+        }
         let due = self.looked_around.is_none_or(|last| now - last >= LOOK_AROUND_MILLIS);
         if due {
             self.looked_around = Some(now);
@@ -123,7 +135,7 @@ impl Follower {
                 continue;
             }
             for _ in 0..budget {
-                match file.step(now, take) {
+                match file.step(now, self.once, take) {
                     Step::Read(verdict) if verdict.full => return true,
                     Step::Read(_) => any = true,
                     Step::Nothing => break,
@@ -282,9 +294,9 @@ enum Look {
 }
 
 impl Followed {
-    fn step(&mut self, now: i64, take: &mut dyn FnMut(&FollowedRecord<'_>) -> Verdict) -> Step {
+    fn step(&mut self, now: i64, once: bool, take: &mut dyn FnMut(&FollowedRecord<'_>) -> Verdict) -> Step {
         let last = self.gone.is_some_and(|since| now - since.max(self.grew) >= LAST_WRITES);
-        let tail = if last || self.sealed || self.reader.packing() != Packing::Plain {
+        let tail = if last || once || self.sealed || self.reader.packing() != Packing::Plain {
             Tail::End
         } else if now - self.grew >= IDLE_MILLIS {
             Tail::Idle

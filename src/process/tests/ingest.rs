@@ -50,6 +50,7 @@ fn everything_is_counted_once_and_a_second_run_adds_nothing() {
 
     let again = run(&store, &plan(&[&a, &b], 100)).unwrap();
     assert_eq!((again.totals.all(), again.unchanged), (Ledger::default(), 2));
+    assert_eq!((report.empty, again.empty), (1, 0));
     assert_eq!(store.folded(), 5_000);
 
     fs::write(&a, many(6_000)).unwrap();

@@ -46,7 +46,7 @@ impl Reads for LineEngine {
             thrown: Thrown::Absent,
             root_class: None,
             root_message: None,
-            fields: smallvec::SmallVec::new(),
+            fields: Default::default(),
             truncated: false,
         }));
         let identity = Arc::new(Identity {
@@ -68,11 +68,7 @@ impl Reads for LineEngine {
             ..Dimensions::default()
         });
         let (identity, dimensions) = (Box::leak(Box::new(identity)), Box::leak(Box::new(dimensions)));
-        out(Outcome::Folded(Identified {
-            event,
-            identity,
-            dimensions,
-        }));
+        out(Outcome::Folded(Identified::new(event, identity, dimensions)));
     }
 
     fn set_rules(&mut self, _rules: Arc<RuleSet>) {}

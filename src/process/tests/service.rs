@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 fn plan() -> Plan {
     Plan {
-        follow: Vec::new(),
+        files: Vec::new(),
+        follow: true,
         sample: None,
         fold: FoldLimits::default(),
         frame: FrameLimits::default(),
@@ -101,7 +102,7 @@ fn followed_files_are_flushed_and_a_restart_goes_on() {
         start(
             store,
             Plan {
-                follow: vec![path.to_string_lossy().into_owned()],
+                files: vec![path.to_string_lossy().into_owned()],
                 ..plan()
             },
         )

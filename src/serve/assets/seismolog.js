@@ -138,13 +138,20 @@
       const ctx = u.ctx;
       ctx.save();
       ctx.strokeStyle = style("--accent");
-      ctx.fillStyle = style("--accent");
-      ctx.setLineDash([5, 4]);
+      ctx.textAlign = "left";
+      ctx.textBaseline = "top";
+      ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
       for (const line of chart.markers) {
         const x = Math.round(u.valToPos(line.at, "x", true));
+        if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+        ctx.setLineDash([5, 4]);
         ctx.beginPath(); ctx.moveTo(x, u.bbox.top); ctx.lineTo(x, u.bbox.top + u.bbox.height); ctx.stroke();
-        ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-        ctx.fillText(line.title.slice(0, 40), x + 5, u.bbox.top + 12 * devicePixelRatio);
+        const text = line.title.slice(0, 40), width = ctx.measureText(text).width, pad = 4 * devicePixelRatio;
+        const left = x + width + 3 * pad > u.bbox.left + u.bbox.width ? x - width - 2 * pad : x;
+        ctx.fillStyle = style("--bg");
+        ctx.fillRect(left, u.bbox.top, width + 2 * pad, 15 * devicePixelRatio);
+        ctx.fillStyle = style("--accent");
+        ctx.fillText(text, left + pad, u.bbox.top + 2 * devicePixelRatio);
       }
       ctx.restore();
     }

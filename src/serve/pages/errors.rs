@@ -2,6 +2,7 @@
 
 use super::chart::{self, Columns};
 use super::layout::{self, Head, Here};
+use super::search_box::{search_box, syntax};
 use super::{At, Oops, Shown, link, shown, words};
 use crate::event::{Part, Severity};
 use crate::serve::api::{SORTS, sort_of, step_minutes};
@@ -99,7 +100,7 @@ pub(super) async fn list(State(shared): At, RawQuery(raw): RawQuery) -> Shown {
     }
     let found = find(&shared, &asked).await?;
     let body = html! {
-        (search_box(&asked.q, None, &asked.pairs()))
+        (search_box("/", "Errors", &asked.q, None, &asked.pairs()))
         (chips(&asked, &found))
         (summary(&asked, &found))
         @if found.page.items.is_empty() {
@@ -122,7 +123,7 @@ fn head(shared: &Shared) -> Head<'static> {
 
 fn with_mistake(shared: &Shared, asked: &Asked, mistake: &Problem) -> axum::response::Response {
     let body = html! {
-        (search_box(&asked.q, Some(mistake), &asked.pairs()))
+        (search_box("/", "Errors", &asked.q, Some(mistake), &asked.pairs()))
         (syntax())
     };
     let page = layout::page(&head(shared), &body);
@@ -134,7 +135,8 @@ struct Found {
     page: Page<Issue>,
     trend: Trends,
     parts: Trends,
-    categories: Trends,
+    /// All there are, most events first, whatever the window: a sum over the window would search once more.
+    categories: Vec<(String, u64)>,
     totals: Option<Totals>,
 }
 
@@ -177,7 +179,7 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
         shared.ask(move |reader| reader.errors(&errors)),
         trend("severity", step, &query, 5),
         trend("part", whole, &typed, 3),
-        trend("category", whole, &query, 40),
+        shared.ask(|reader| reader.values("category", "", 40)),
     );
     let page = page?;
     let totals = if page.items.is_empty() {
@@ -192,56 +194,6 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
         categories: categories?,
         totals,
     })
-}
-
-/// The box, and a mistake pointed at below it. `keep` travels along when the form is sent.
-pub(super) fn search_box(q: &str, mistake: Option<&Problem>, keep: &[(&str, &str)]) -> Markup {
-    search_box_at("/", "Errors", q, mistake, keep)
-}
-
-pub(super) fn search_box_at(
-    path: &str,
-    title: &str,
-    q: &str,
-    mistake: Option<&Problem>,
-    keep: &[(&str, &str)],
-) -> Markup {
-    html! {
-        form.search action=(path) method="get" role="search" {
-            h1.sr { (title) }
-            input #q type="search" name="q" value=(q) placeholder="Search: words, \"a phrase\", job:orders, severity:>=high, is:new, -type…"
-                aria-label="Search" aria-describedby=[mistake.map(|_| "mistake")] aria-invalid=[mistake.map(|_| "true")]
-                autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search";
-            kbd aria-hidden="true" { "/" }
-            @for (name, value) in keep.iter().filter(|(n, v)| *n != "q" && !v.is_empty()) {
-                input type="hidden" name=(name) value=(value);
-            }
-            button type="submit" { "Search" }
-        }
-        @if let Some(mistake) = mistake { (pointed_at(q, mistake, path, keep)) }
-    }
-}
-
-fn pointed_at(q: &str, mistake: &Problem, path: &str, keep: &[(&str, &str)]) -> Markup {
-    let at = mistake.position.unwrap_or(0);
-    let length = mistake.length.unwrap_or(1);
-    let before: String = q.chars().take(at).collect();
-    let wrong: String = q.chars().skip(at).take(length).collect();
-    let after: String = q.chars().skip(at + length).collect();
-    let mended = mistake.suggestion.as_ref().map(|s| format!("{before}{s}{after}"));
-    html! {
-        div.mistake #mistake role="alert" {
-            p.typed { (before) mark { @if wrong.is_empty() { "\u{2003}" } @else { (wrong) } } (after) }
-            p {
-                (words::sentence(&mistake.detail)) ". "
-                @if let (Some(mended), Some(suggestion)) = (mended, &mistake.suggestion) {
-                    @let mut pairs: Vec<(&str, &str)> = keep.iter().copied().filter(|(n, _)| *n != "q").collect();
-                    @let () = pairs.push(("q", &mended));
-                    "Did you mean " a href=(link::href(path, &pairs)) { code { (suggestion) } } "?"
-                }
-            }
-        }
-    }
 }
 
 fn chips(asked: &Asked, found: &Found) -> Markup {
@@ -294,19 +246,17 @@ fn toggled_word(query: &str, word: &str) -> String {
     }
 }
 
-fn category_menu(asked: &Asked, categories: &Trends) -> Markup {
+fn category_menu(asked: &Asked, categories: &[(String, u64)]) -> Markup {
     let chosen = asked.q.split_whitespace().find_map(|w| w.strip_prefix("category:"));
     html! {
         details.menu {
             summary.chip aria-current=[chosen.map(|_| "true")] { (chosen.unwrap_or("category")) }
             div.choices {
-                @for series in &categories.series {
-                    @let on = link::has(&asked.q, "category", &series.value);
-                    a href=(asked.href(&[("q", &link::toggled(&asked.q, "category", &series.value))])) aria-current=[on.then_some("true")] {
-                        span { (series.value) } (words::count(series.count))
-                    }
+                @for (category, _) in categories {
+                    @let on = link::has(&asked.q, "category", category);
+                    a href=(asked.href(&[("q", &link::toggled(&asked.q, "category", category))])) aria-current=[on.then_some("true")] { (category) }
                 }
-                @if categories.series.is_empty() { p.hint { "None in this window." } }
+                @if categories.is_empty() { p.hint { "None yet." } }
             }
         }
     }
@@ -487,24 +437,6 @@ fn nothing(asked: &Asked, found: &Found) -> Markup {
                 }
                 @if !asked.q.is_empty() { (syntax()) }
             }
-        }
-    }
-}
-
-/// The search language on a few lines.
-fn syntax() -> Markup {
-    let lines = [
-        ("disk full", "both words, anywhere in message, exception or stack"),
-        ("\"could not materialize\"", "these words in this order"),
-        ("job:orders-* -severity:low", "wildcards, and not"),
-        ("category:[checkpoint,memory]", "any of a list"),
-        ("(is:new OR count:>100) has:stack", "brackets, OR, numbers"),
-        ("first_seen:>-1h", "times, relative or absolute"),
-    ];
-    html! {
-        details.syntax open {
-            summary { "How to search" }
-            dl { @for (example, means) in lines { dt { a href=(link::href("/", &[("q", example)])) { code { (example) } } } dd { (means) } } }
         }
     }
 }

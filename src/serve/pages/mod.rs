@@ -11,6 +11,7 @@ mod jobs;
 mod layout;
 mod link;
 mod rejects;
+mod search_box;
 mod stack;
 mod trends;
 mod words;

@@ -1,8 +1,9 @@
 //! Counts over time by any dimension.
 
 use super::chart::{self, Columns};
-use super::errors::{search_box_at, severity_chart};
+use super::errors::severity_chart;
 use super::layout::{self, Head, Here};
+use super::search_box::search_box;
 use super::{At, Oops, Shown, link, shown, words};
 use crate::serve::api::{MOST_BUCKETS, step_minutes};
 use crate::serve::ask::{Params, parse_query};
@@ -73,7 +74,7 @@ pub(super) async fn trends(State(shared): At, RawQuery(raw): RawQuery) -> Shown 
     let query = match parse_query(&q) {
         Ok(query) => query,
         Err(mistake) => {
-            let body = search_box_at("/trends", "Trends", &q, Some(&mistake), &all);
+            let body = search_box("/trends", "Trends", &q, Some(&mistake), &all);
             return Ok((mistake.status(), layout::page(&head, &body)).into_response());
         }
     };
@@ -100,7 +101,7 @@ pub(super) async fn trends(State(shared): At, RawQuery(raw): RawQuery) -> Shown 
     chart.zoom = chart::zoom("/trends", &keep);
     let events: u64 = found.total.iter().sum();
     let body = html! {
-        (search_box_at("/trends", "Trends", &q, None, &all))
+        (search_box("/trends", "Trends", &q, None, &all))
         div.bar {
             (controls(&all, by, shape, step))
             (layout::windows("/trends", &params, window, &keep))

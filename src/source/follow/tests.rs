@@ -164,3 +164,23 @@ fn a_packed_file_in_a_followed_folder_is_read_once() {
     world.restart();
     assert!(world.after(5_000).is_empty());
 }
+
+#[test]
+fn read_once_means_to_the_end_there_is_and_no_further() {
+    let mut world = World::new(&["."]);
+    world.write("a.log", "{\"n\":1}\nERROR tail");
+    world.restart();
+    world.follower = std::mem::replace(
+        &mut world.follower,
+        Follower::new(Vec::new(), KnownFiles::default(), FrameLimits::default()),
+    )
+    .once();
+    assert_eq!(world.after(1_000), ["{\"n\":1}", "ERROR tail"]);
+    world.write("a.log", "\n{\"n\":2}\n");
+    world.write("b.log", "{\"n\":3}\n");
+    assert!(world.after(5_000).is_empty());
+    world.restart();
+    let mut records = world.after(2_000);
+    records.sort();
+    assert_eq!(records, ["{\"n\":2}", "{\"n\":3}"]);
+}

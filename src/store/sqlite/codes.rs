@@ -285,7 +285,7 @@ pub(super) fn low32(key: i64) -> u32 {
 /// Row of a text in the text index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doc {
-    /// What a fingerprint says: template, chain, first message, first stack.
+    /// What a fingerprint says: template, chain, first stack.
     Fingerprint(u32),
     /// The first message of an issue.
     Issue(u32),

@@ -150,13 +150,6 @@ pub struct WriteError {
 }
 
 impl WriteError {
-    pub(super) fn other(why: impl Into<String>) -> Self {
-        Self {
-            kind: WriteErrorKind::Other,
-            why: why.into(),
-        }
-    }
-
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {

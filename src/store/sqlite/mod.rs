@@ -329,3 +329,6 @@ fn not_migrated(folder: &Path, error: MigrateError) -> OpenError {
 fn read_flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
+
+#[cfg(test)]
+mod tests;

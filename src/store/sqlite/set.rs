@@ -89,6 +89,7 @@ impl IdSet {
         self.trim();
     }
 
+    #[cfg(test)]
     pub(super) fn count(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
     }

@@ -28,52 +28,120 @@ pub(super) fn unpack(packed: &[u8]) -> Option<String> {
 
 /// What to store of `text`, given the first stack of its fingerprint.
 pub(super) fn diff(base: &str, text: &str) -> Vec<u8> {
-    let base: Vec<&str> = base.split('\n').collect();
-    let mut patch = Vec::new();
+    // Whole lines that are the same at both ends are found at the speed of a comparison; most stacks are little else.
+    let head = common_head(base, text);
+    let (head_lines, base, text) = (lines_in(head), after(base, head), after(text, head));
+    let tail = common_tail(base, text);
+    let (base, text) = (before(base, tail), before(text, tail));
+    let mut patch = Patch::default();
+    patch.copy(0, head_lines);
+    let base: Vec<&str> = base.map_or_else(Vec::new, |base| base.split('\n').collect());
     let mut at = 0;
-    let mut copied: Option<(usize, usize)> = None;
-    for line in text.split('\n') {
+    for line in text.into_iter().flat_map(|text| text.split('\n')) {
         let found = base
             .iter()
             .enumerate()
             .skip(at)
             .take(LOOK_AHEAD)
             .find(|(_, other)| **other == line);
-        match (found, &mut copied) {
-            (Some((place, _)), Some((start, count))) if *start + *count == place => {
-                *count += 1;
+        match found {
+            Some((place, _)) => {
+                patch.copy(head_lines + place, 1);
                 at = place + 1;
             }
-            (Some((place, _)), _) => {
-                put_copy(&mut patch, copied.replace((place, 1)));
-                at = place + 1;
-            }
-            (None, _) => {
-                put_copy(&mut patch, copied.take());
-                put(&mut patch, 0);
-                put_text(&mut patch, line);
-                // The line stands in the place of one of the base more often than between two.
-            }
+            None => patch.line(line),
         }
     }
-    put_copy(&mut patch, copied);
-    if patch.len() > COMPRESS_FROM
-        && let Ok(packed) = zstd::bulk::compress(&patch, 1)
-        && packed.len() < patch.len()
-    {
-        let mut out = Vec::with_capacity(packed.len() + 1);
-        out.push(1);
-        out.extend_from_slice(&packed);
-        return out;
-    }
-    patch.insert(0, 0);
-    patch
+    patch.copy(head_lines + base.len(), tail.map_or(0, |tail| lines_in(tail) + 1));
+    patch.finish()
 }
 
-fn put_copy(patch: &mut Vec<u8>, copied: Option<(usize, usize)>) {
-    if let Some((start, count)) = copied {
-        put(patch, u64::try_from(count).unwrap_or(0));
-        put(patch, u64::try_from(start).unwrap_or(0));
+/// The whole lines, each with its end, with which both begin.
+fn common_head<'a>(base: &str, text: &'a str) -> &'a str {
+    let same = base.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+    let end = memchr::memrchr(b'\n', text.as_bytes().get(..same).unwrap_or_default()).map_or(0, |at| at + 1);
+    text.get(..end).unwrap_or_default()
+}
+
+/// The whole lines, the first without its beginning, with which both end; none when not even the last line is the
+/// same. What stands before it ends with a line's end, or is nothing at all.
+fn common_tail<'a>(base: &str, text: &'a str) -> Option<&'a str> {
+    if base == text {
+        return Some(text);
+    }
+    let same = base
+        .bytes()
+        .rev()
+        .zip(text.bytes().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let from = text.len().checked_sub(same)?;
+    let begin = memchr::memchr(b'\n', text.as_bytes().get(from..)?)?;
+    text.get(from + begin + 1..)
+}
+
+fn lines_in(text: &str) -> usize {
+    memchr::memchr_iter(b'\n', text.as_bytes()).count()
+}
+
+fn after<'a>(text: &'a str, head: &str) -> &'a str {
+    text.get(head.len()..).unwrap_or_default()
+}
+
+/// What stands before the tail, without the line's end between them; nothing when the tail is all.
+fn before<'a>(text: &'a str, tail: Option<&str>) -> Option<&'a str> {
+    match tail {
+        None => Some(text),
+        Some(tail) => text.len().checked_sub(tail.len() + 1).and_then(|end| text.get(..end)),
+    }
+}
+
+/// A patch being written: copies of neighbouring lines become one.
+#[derive(Default)]
+struct Patch {
+    bytes: Vec<u8>,
+    copied: (usize, usize),
+}
+
+impl Patch {
+    fn copy(&mut self, start: usize, count: usize) {
+        if count > 0 && self.copied.1 > 0 && self.copied.0 + self.copied.1 == start {
+            self.copied.1 += count;
+        } else if count > 0 {
+            self.put_copied();
+            self.copied = (start, count);
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.put_copied();
+        put(&mut self.bytes, 0);
+        put_text(&mut self.bytes, line);
+    }
+
+    fn put_copied(&mut self) {
+        let (start, count) = std::mem::take(&mut self.copied);
+        if count > 0 {
+            put(&mut self.bytes, u64::try_from(count).unwrap_or(0));
+            put(&mut self.bytes, u64::try_from(start).unwrap_or(0));
+        }
+    }
+
+    /// The patch with its form in front: 0 as it is, 1 compressed.
+    fn finish(mut self) -> Vec<u8> {
+        self.put_copied();
+        let mut out = Vec::with_capacity(self.bytes.len() + 1);
+        if self.bytes.len() > COMPRESS_FROM
+            && let Ok(packed) = zstd::bulk::compress(&self.bytes, 1)
+            && packed.len() < self.bytes.len()
+        {
+            out.push(1);
+            out.extend_from_slice(&packed);
+        } else {
+            out.push(0);
+            out.extend_from_slice(&self.bytes);
+        }
+        out
     }
 }
 
@@ -120,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_patched_stack_is_the_stack(base in "([a-c]{0,2}\n){0,12}", text in "([a-c]{0,2}\r?\n?){0,12}") {
+        fn a_patched_stack_is_the_stack(base in "([a-c]{0,2}\r?\n?){0,12}", text in "([a-c]{0,2}\r?\n?){0,12}") {
             prop_assert_eq!(patched(&base, &diff(&base, &text)), Some(text));
         }
 

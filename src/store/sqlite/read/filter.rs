@@ -381,7 +381,8 @@ impl Snapshot<'_> {
         Ok(set)
     }
 
-    /// The issues with words: in what their fingerprint says, or in their own first message.
+    /// The issues with words: in what their fingerprint says (template, chain, its first stack), or in their own first
+    /// message.
     fn text(&self, pattern: &Pattern, within: Within) -> Result<IdSet, ReadError> {
         let ask = text::ask(self.connection, pattern, within).map_err(|error| match error {
             AskError::TooWide(message) => ReadError::BadRequest(message),

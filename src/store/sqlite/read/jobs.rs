@@ -293,7 +293,7 @@ mod tests {
                     .unwrap()
             })
             .sum();
-        assert_eq!((health, lost), (19, 81));
+        assert_eq!((health, lost), (29, 71));
         assert_eq!(super::health(&Tally::default(), fleet), (100, Vec::new()));
     }
 }

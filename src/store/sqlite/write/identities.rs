@@ -138,7 +138,8 @@ impl WriteSide {
             &self.connection,
             Doc::Fingerprint(id),
             &Texts {
-                message: sample.map_or("", |sample| sample.message.as_str()),
+                // Messages are found by the issue they belong to: what varies in them is of one job.
+                message: "",
                 template: &template,
                 exception: &exception,
                 stack: first_stack.unwrap_or_default(),

@@ -210,8 +210,7 @@ impl ChainRules {
     /// The telling throwable: from the deepest cause upwards the first that tells, then a suppressed one that does,
     /// then the deepest that is no wrapper.
     #[must_use]
-    pub fn telling(&self, chain: &[Link], suppressed: &[Link]) -> Option<Telling> {
-        let verdicts = self.verdicts(chain);
+    pub fn telling(&self, chain: &[Link], verdicts: &[Verdict], suppressed: &[Link]) -> Option<Telling> {
         let coded = chain.iter().rposition(|link| code(link).is_some());
         if let Some(at) = coded.or_else(|| verdicts.iter().rposition(|v| *v == Verdict::Tells)) {
             return Some(Telling::Chain(at));

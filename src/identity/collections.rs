@@ -8,7 +8,7 @@ const DEEPEST: usize = 64;
 /// Replaces the inside of lists (`[a, b]`), maps and objects (`{a=1}`, `{"a": 1}`) and value tuples (`VALUES (..)`,
 /// `=(..)`, `contains (..)`).
 #[must_use]
-pub fn mask_collections(text: &str) -> String {
+pub(super) fn mask_collections(text: &str) -> String {
     let pairs = pairs(text.as_bytes());
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -82,7 +82,7 @@ fn replacement(opener: Option<u8>, inside: &str, before: &str) -> Option<&'stati
             let one = before.ends_with(' ') && !before.trim().is_empty() && !trimmed.contains(' ');
             let value = before.trim_end().ends_with(['=', ':']) || one;
             let statement = trimmed.starts_with("SQL:") || trimmed.starts_with("parameters:");
-            let list = statement || inside.contains(", ") || inside.contains("\",\"") || inside.contains(">,<");
+            let list = statement || inside.contains(',');
             ((list || (value && !is_code(trimmed))) && !sentence(inside)).then_some("<LIST>")
         }
         Some(b'(') => {

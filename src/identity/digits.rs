@@ -7,7 +7,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 ///
 /// # Errors
 /// A text for a person.
-pub fn check(pattern: &str) -> Result<(), String> {
+pub(super) fn check(pattern: &str) -> Result<(), String> {
     let hir = regex_syntax::parse(pattern).map_err(|e| format!("is no regular expression: {e}"))?;
     match culprit(&hir) {
         None => Ok(()),

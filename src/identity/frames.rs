@@ -13,8 +13,12 @@ use std::collections::HashSet;
 
 /// Frames looked at from the throw site downwards; beyond it stands only more of the same.
 const DEEPEST: usize = 2048;
+/// So many frames down, further frames of a throwing library are no longer looked for.
+const THROWER_REACH: usize = 64;
 /// A frame seen this often in a stack overflow belongs to its cycle.
 const CYCLE: usize = 3;
+/// What is seen less often than the most frequent frame by this factor is a branch, not the cycle.
+const CYCLE_SHARE: usize = 4;
 /// Frames of a cycle that are kept.
 const CYCLE_FRAMES: usize = 8;
 
@@ -43,28 +47,61 @@ pub struct Site {
     pub any: bool,
 }
 
-/// The frames that decide for the throwable at `index`, at most `most`.
+/// The frames that decide for the throwable at `index`, at most `most` of each kind.
 #[must_use]
 pub fn site(trace: &StackTrace, index: usize, ownership: &Ownership, most: usize) -> Site {
     let raw = whole_stack(trace, index);
     let any = !raw.is_empty();
     let class = trace.throwables.get(index).map_or("", |t| t.class.as_str());
-    let overflow = class.ends_with("StackOverflowError") || class == "RecursionError";
-    let frames = clean(&raw, trace.language, ownership);
-    if overflow {
+    if class.ends_with("StackOverflowError") || class == "RecursionError" {
+        let frames: Vec<OwnedFrame> = raw
+            .iter()
+            .take(DEEPEST)
+            .filter_map(|frame| owned(frame, trace.language, ownership))
+            .collect();
         return cycle(&frames, any);
     }
-    let frames = up_to_border(&frames);
+    let frames = operators_own(&raw, trace.language, ownership, most);
     let thrower = frames.iter().find(|f| f.layer != Layer::Jdk).cloned();
     Site {
-        owners: owners(frames, most),
+        owners: owners(&frames, most),
         throwers: thrower
             .as_ref()
-            .map(|t| of_layer(frames, t.layer, most))
+            .map(|t| of_layer(&frames, t.layer, most))
             .unwrap_or_default(),
         thrower,
         any,
     }
+}
+
+/// The clean frames up to the output that handed the record on; an output that throws itself is no border. Ends early
+/// once nothing further down can change the answer.
+fn operators_own(raw: &[&Frame], language: Language, ownership: &Ownership, most: usize) -> Vec<OwnedFrame> {
+    let mut out: Vec<OwnedFrame> = Vec::with_capacity(32);
+    let mut own = false;
+    let mut users = 0;
+    for frame in raw.iter().take(DEEPEST) {
+        let Some(frame) = owned(frame, language, ownership) else {
+            continue;
+        };
+        if own && frame.border {
+            break;
+        }
+        own |= frame.layer != Layer::Jdk && !frame.border;
+        if frame.layer == Layer::User && out.iter().all(|f| f.symbol != frame.symbol) {
+            users += 1;
+        }
+        out.push(frame);
+        // The thrower stands above the first user frame, and no layer is better than the user's.
+        let thrower_done = out
+            .iter()
+            .find(|f| f.layer != Layer::Jdk)
+            .is_some_and(|f| f.layer == Layer::User);
+        if users >= most && (thrower_done || out.len() >= THROWER_REACH) {
+            break;
+        }
+    }
+    out
 }
 
 fn owners(frames: &[OwnedFrame], most: usize) -> Vec<OwnedFrame> {
@@ -84,28 +121,16 @@ fn of_layer(frames: &[OwnedFrame], layer: Layer, most: usize) -> Vec<OwnedFrame>
         .collect()
 }
 
-/// The frames up to the output that handed the record on. An output that throws itself is no border.
-fn up_to_border(frames: &[OwnedFrame]) -> &[OwnedFrame] {
-    let own = frames.iter().position(|f| f.layer != Layer::Jdk && !f.border);
-    let border = own.and_then(|own| {
-        frames
-            .iter()
-            .enumerate()
-            .skip(own)
-            .find(|(_, f)| f.border)
-            .map(|(at, _)| at)
-    });
-    border.and_then(|at| frames.get(..at)).unwrap_or(frames)
-}
-
 /// A stack overflow: the frames that come again and again, sorted, so that it does not matter where the stack was cut.
 fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
     let mut sorted: Vec<&OwnedFrame> = frames.iter().collect();
     sorted.sort_by(|a, b| (a.layer, &a.symbol).cmp(&(b.layer, &b.symbol)));
+    let groups = || sorted.chunk_by(|a, b| a.symbol == b.symbol);
+    let most = groups().map(<[_]>::len).max().unwrap_or_default();
     let mut repeated: Vec<OwnedFrame> = Vec::new();
-    for group in sorted.chunk_by(|a, b| a.symbol == b.symbol) {
+    for group in groups() {
         if let Some(first) = group.first()
-            && group.len() >= CYCLE
+            && group.len() >= CYCLE.max(most / CYCLE_SHARE)
         {
             repeated.push((*first).clone());
         }
@@ -127,34 +152,24 @@ fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
     }
 }
 
-fn clean(frames: &[&Frame], language: Language, ownership: &Ownership) -> Vec<OwnedFrame> {
-    let mut out: Vec<OwnedFrame> = Vec::with_capacity(frames.len().min(DEEPEST));
-    for frame in frames.iter().take(DEEPEST) {
-        let Some(symbol) = symbol(frame, language) else {
-            continue;
-        };
-        let (layer, border) = match language {
-            Language::Java => {
-                if ownership.is_plumbing(&symbol.class) {
-                    continue;
-                }
-                (ownership.layer(&symbol.class), ownership.is_border(&symbol.class))
+/// A frame, clean and with its owner; nothing for one that stands for no source.
+fn owned(frame: &Frame, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
+    let symbol = symbol(frame, language)?;
+    let (layer, border) = match language {
+        Language::Java => {
+            if ownership.is_plumbing(&symbol.class) {
+                return None;
             }
-            Language::Python => (python_layer(frame), false),
-            Language::Node => (node_layer(frame), false),
-        };
-        let text = symbol.text();
-        if out.last().is_some_and(|last| last.symbol == text) && out.len() > 64 {
-            // Direct recursion costs no memory; its first rounds are kept, since a cycle is told by its repetition.
-            continue;
+            (ownership.layer(&symbol.class), ownership.is_border(&symbol.class))
         }
-        out.push(OwnedFrame {
-            symbol: text,
-            layer,
-            border,
-        });
-    }
-    out
+        Language::Python => (python_layer(frame), false),
+        Language::Node => (node_layer(frame), false),
+    };
+    Some(OwnedFrame {
+        symbol: symbol.text(),
+        layer,
+        border,
+    })
 }
 
 fn python_layer(frame: &Frame) -> Layer {
@@ -212,7 +227,13 @@ fn whole_stack(trace: &StackTrace, index: usize) -> Vec<&Frame> {
 }
 
 fn same_place(a: &Frame, b: &Frame) -> bool {
-    a.method == b.method && a.class == b.class
-        || (skeleton::zeroed(&a.method) == skeleton::zeroed(&b.method)
-            && skeleton::zeroed(&a.class) == skeleton::zeroed(&b.class))
+    same_name(&a.method, &b.method) && same_name(&a.class, &b.class)
+}
+
+/// Whether two names are the same but for varying digits (zeroing keeps the length).
+fn same_name(a: &str, b: &str) -> bool {
+    a == b
+        || (a.len() == b.len()
+            && a.bytes().any(|byte| byte.is_ascii_digit())
+            && skeleton::zeroed(a) == skeleton::zeroed(b))
 }

@@ -16,6 +16,8 @@ use std::borrow::Cow;
 
 /// The name of the file in faults.
 const FILE: &str = "masks.yaml";
+/// Passes after the first; what still changes then is left as it is.
+const PASSES: usize = 4;
 /// Text beyond this many bytes is not masked: a template is far shorter.
 const LONGEST: usize = 8192;
 
@@ -140,17 +142,30 @@ impl Masks {
     /// The same, telling the name of each mask that changed something.
     pub fn apply_told(&self, text: &str, told: &mut dyn FnMut(&str)) -> String {
         let text = head(text, LONGEST);
-        let zeroed = skeleton::zeroed(text);
-        let mut masked = tokens::mask_ids(&zeroed);
+        let mut masked = self.pass(&tokens::mask_ids(&skeleton::zeroed(text)), told);
+        // A placeholder may stand where it makes a pattern fit that did not fit the value (`a(1/2)` beside an address).
+        // Masks are applied until nothing changes, so that masking twice changes nothing; one further pass is the rule.
+        for _ in 0..PASSES {
+            let again = self.pass(&tokens::mask_ids(&skeleton::zeroed(&masked)), told);
+            if again == masked {
+                break;
+            }
+            masked = again;
+        }
+        masked
+    }
+
+    fn pass(&self, text: &str, told: &mut dyn FnMut(&str)) -> String {
+        let mut masked = Cow::Borrowed(text);
         for mask in &self.masks {
             if !mask.wanted(&masked) {
                 continue;
             }
             if let Cow::Owned(changed) = mask.apply(&masked)
-                && changed != masked
+                && changed != *masked
             {
                 told(&mask.name);
-                masked = changed;
+                masked = Cow::Owned(changed);
             }
         }
         tokens::mask_numbers(&masked)

@@ -8,7 +8,7 @@ const LONGEST: usize = 4096;
 
 /// Replaces quoted values by `<STR>` and leaves their quotes.
 #[must_use]
-pub fn mask_quoted(text: &str) -> String {
+pub(super) fn mask_quoted(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -54,7 +54,8 @@ pub fn mask_quoted(text: &str) -> String {
 fn opens(bytes: &[u8], at: usize) -> bool {
     match at.checked_sub(1).and_then(|i| bytes.get(i)) {
         None => true,
-        Some(before) => !(before.is_ascii_alphanumeric() || *before == b'_' || *before >= 0x80),
+        // A placeholder stands for a word.
+        Some(before) => !(before.is_ascii_alphanumeric() || matches!(before, b'_' | b'>') || *before >= 0x80),
     }
 }
 
@@ -69,7 +70,7 @@ fn closing(bytes: &[u8], open: usize, quote: u8) -> Option<usize> {
         }
         let in_word = bytes
             .get(close + 1)
-            .is_some_and(|after| after.is_ascii_alphanumeric() || *after == b'_');
+            .is_some_and(|after| after.is_ascii_alphanumeric() || matches!(after, b'_' | b'<'));
         if !in_word {
             return Some(close);
         }

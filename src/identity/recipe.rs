@@ -5,14 +5,14 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Collects the pieces of an identity. Each goes in with its length, so that `ab`, `c` is not `a`, `bc`.
 #[derive(Debug)]
-pub struct Recipe {
+pub(super) struct Recipe {
     bytes: Vec<u8>,
 }
 
 impl Recipe {
     /// Begins with the version and with what is made (`fingerprint` and `group` must never meet).
     #[must_use]
-    pub fn begin(version: u16, what: &str) -> Self {
+    pub(super) fn begin(version: u16, what: &str) -> Self {
         let mut recipe = Self {
             bytes: Vec::with_capacity(256),
         };
@@ -22,20 +22,20 @@ impl Recipe {
     }
 
     /// Adds a piece.
-    pub fn field(&mut self, piece: &str) {
+    pub(super) fn field(&mut self, piece: &str) {
         self.bytes.extend_from_slice(&(piece.len() as u64).to_le_bytes());
         self.bytes.extend_from_slice(piece.as_bytes());
     }
 
     /// The 128 bits.
     #[must_use]
-    pub fn finish(&self) -> u128 {
+    pub(super) fn finish(&self) -> u128 {
         xxh3_128(&self.bytes)
     }
 
     /// The bits of named pieces under the present version.
     #[must_use]
-    pub fn of(what: &str, pieces: &[super::Piece]) -> u128 {
+    pub(super) fn of(what: &str, pieces: &[super::Piece]) -> u128 {
         let mut recipe = Self::begin(RECIPE_VERSION, what);
         for piece in pieces {
             recipe.field(&piece.name);

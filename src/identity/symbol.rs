@@ -3,7 +3,7 @@
 //! What always holds: a clean name depends only on the name with its numbers zeroed (see [`super::skeleton`]), never
 //! on counters, hashes, loaders or line numbers; cleaning twice changes nothing that the first time left.
 
-use super::skeleton::{self, Kind};
+use super::skeleton;
 use crate::event::{Frame, Language};
 use std::borrow::Cow;
 
@@ -62,7 +62,7 @@ pub fn class_name(written: &str) -> String {
     }
     let mut out = String::with_capacity(plain.len());
     for part in plain.split(['.', '$']) {
-        let part = scala_part(part);
+        let part = closure_part(part);
         let part = part.trim_end_matches(['_', '-', '/']);
         if part.is_empty() || part == "anon" || part == "anonfun" {
             continue;
@@ -101,11 +101,7 @@ fn without_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for span in skeleton::spans(text) {
-        let before = text.get(from..span.start).unwrap_or_default();
-        out.push_str(before);
-        match span.kind {
-            Kind::Uuid | Kind::Hex | Kind::Number | Kind::Code => {}
-        }
+        out.push_str(text.get(from..span.start).unwrap_or_default());
         from = span.end;
     }
     out.push_str(text.get(from..).unwrap_or_default());
@@ -126,7 +122,7 @@ fn without_count(text: &str, stem: &str) -> String {
 }
 
 /// Groovy closures: `_run_closure1` is `run`.
-fn scala_part(part: &str) -> &str {
+fn closure_part(part: &str) -> &str {
     match part.find("_closure") {
         Some(at) => part.get(..at).unwrap_or(part).trim_start_matches('_'),
         None => part,
@@ -219,7 +215,7 @@ fn java_symbol(frame: &Frame) -> Option<Symbol> {
     let mut method = method_name(&frame.method)?.into_owned();
     // Scala 2.11 and Groovy make a class of each closure: its method tells nothing, the class names the method.
     if let Some(enclosing) = closure_method(&frame.class) {
-        method = enclosing.to_owned();
+        method = without_numbers(enclosing);
         let (outer, _) = frame
             .class
             .split_once("$$anonfun$")
@@ -257,7 +253,7 @@ fn python_symbol(frame: &Frame) -> Symbol {
         .unwrap_or(path);
     Symbol {
         class: module_of(path),
-        method: frame.method.trim_matches(['<', '>']).to_owned(),
+        method: without_numbers(frame.method.trim_matches(['<', '>'])),
     }
 }
 
@@ -311,7 +307,7 @@ fn node_module(path: &str) -> String {
         .find_map(|end| unified.strip_suffix(end))
         .unwrap_or(&unified);
     if stem.starts_with("node:") {
-        return stem.to_owned();
+        return without_numbers(stem);
     }
     let stem = stem.strip_prefix("file://").unwrap_or(stem);
     match stem.rfind("/node_modules/") {

@@ -6,7 +6,7 @@ use super::skeleton::{Kind, spans};
 
 /// Replaces UUIDs and hexadecimal ids. Expects text with its varying digits zeroed.
 #[must_use]
-pub fn mask_ids(text: &str) -> String {
+pub(super) fn mask_ids(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for span in spans(text) {
@@ -75,7 +75,7 @@ const WORDS_WITH_DIGITS: &[&str] = &[
 
 /// Replaces numbers and what is made of letters and digits without being a word.
 #[must_use]
-pub fn mask_numbers(text: &str) -> String {
+pub(super) fn mask_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let bytes = text.as_bytes();
     let is_code = |start: usize, codes: &[(usize, usize)]| codes.iter().any(|&(s, _)| s == start);

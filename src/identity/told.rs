@@ -11,7 +11,7 @@ use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text,
 use serde::Serialize;
 
 /// Owner frames that are told.
-const OWNERS: usize = 5;
+const OWNERS: usize = 3;
 /// Owner frames that go into a fingerprint where the user's own code threw.
 const OWN_FRAMES: usize = 1;
 /// Owner frames that go into a fingerprint where a library threw and its message tells nothing.
@@ -41,9 +41,6 @@ pub struct Piece {
 pub struct ChainLink {
     /// Clean class.
     pub class: String,
-    /// Message with its variable parts masked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub template: Option<String>,
     /// What it is worth.
     pub verdict: Verdict,
 }
@@ -242,17 +239,15 @@ fn with_throwable(
     let beside: Vec<usize> = (0..trace.throwables.len()).filter(|i| !chain.contains(i)).collect();
     let beside_links: Vec<Link> = beside.iter().filter_map(get).map(link).collect();
     let verdicts = rules.chain.verdicts(&links);
-    told.chain = chain
+    told.chain = links
         .iter()
-        .filter_map(get)
-        .zip(links.iter().zip(&verdicts))
-        .map(|(throwable, (link, verdict))| ChainLink {
+        .zip(&verdicts)
+        .map(|(link, verdict)| ChainLink {
             class: link.class.clone(),
-            template: throwable.message.as_deref().map(|m| template(m, &rules.masks)),
             verdict: *verdict,
         })
         .collect();
-    let index = match rules.chain.telling(&links, &beside_links) {
+    let index = match rules.chain.telling(&links, &verdicts, &beside_links) {
         Some(Telling::Chain(at)) => {
             told.telling = Some(at);
             chain.get(at).copied()

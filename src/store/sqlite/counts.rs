@@ -26,12 +26,12 @@ impl Window {
     }
 
     /// Nanoseconds at which it begins.
-    pub(super) fn from_nanos(self) -> u64 {
+    pub(super) fn begin_nanos(self) -> u64 {
         u64::from(self.from).saturating_mul(60_000_000_000)
     }
 
     /// Nanoseconds at which it has ended.
-    pub(super) fn to_nanos(self) -> u64 {
+    pub(super) fn end_nanos(self) -> u64 {
         u64::from(self.to).saturating_mul(60_000_000_000)
     }
 

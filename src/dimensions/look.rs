@@ -294,6 +294,10 @@ impl DimensionRules {
             }
             return both;
         }
+        // Most patterns do not fit, and saying so is cheaper than looking for groups.
+        if !pattern.regex.is_match(text) {
+            return both;
+        }
         let Some(groups) = pattern.regex.captures(text) else {
             return both;
         };

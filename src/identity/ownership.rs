@@ -3,9 +3,12 @@
 //! Comes in: `ownership.yaml` and a class. Goes out: its layer. The longest prefix wins; what no prefix covers is the
 //! user's.
 
+use super::frames::OwnedFrame;
 use crate::rules::Fault;
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use xxhash_rust::xxh3::Xxh3;
 
 const FILE: &str = "ownership.yaml";
 
@@ -47,7 +50,12 @@ pub struct Ownership {
     stems: Vec<(String, Layer)>,
     plumbing: Vec<String>,
     borders: Vec<String>,
+    /// Java frames worked out before, by a hash of class and method.
+    frames: Cache<u128, Option<OwnedFrame>>,
 }
+
+/// How many frames are kept: some 150 bytes each.
+const FRAMES: usize = 32_768;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,10 +109,31 @@ impl Ownership {
                 stems,
                 plumbing: file.plumbing,
                 borders: file.borders,
+                frames: Cache::new(FRAMES),
             })
         } else {
             Err(faults)
         }
+    }
+
+    /// What was worked out for a Java frame before, or is now.
+    pub(super) fn remembered(
+        &self,
+        class: &str,
+        method: &str,
+        work_out: impl FnOnce() -> Option<OwnedFrame>,
+    ) -> Option<OwnedFrame> {
+        let mut hasher = Xxh3::new();
+        hasher.update(class.as_bytes());
+        hasher.update(&[0]);
+        hasher.update(method.as_bytes());
+        let key = hasher.digest128();
+        if let Some(known) = self.frames.get(&key) {
+            return known;
+        }
+        let frame = work_out();
+        self.frames.insert(key, frame.clone());
+        frame
     }
 
     /// The layer of a clean class name.

@@ -308,10 +308,36 @@ fn tells_digits_apart(hir: &Hir) -> bool {
         HirKind::Empty | HirKind::Look(_) => false,
         HirKind::Literal(literal) => literal.0.iter().any(u8::is_ascii_digit),
         HirKind::Class(class) => !matches!(digits_of(class), 0 | 10),
-        HirKind::Repetition(repetition) => tells_digits_apart(&repetition.sub),
+        HirKind::Repetition(repetition) => counts_digits(repetition) || tells_digits_apart(&repetition.sub),
         HirKind::Capture(capture) => tells_digits_apart(&capture.sub),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(tells_digits_apart),
     }
+}
+
+/// Whether it counts digits: `\d{13}`, `\d{1,3}`. The memo does not keep the length of long numbers.
+fn counts_digits(repetition: &Repetition) -> bool {
+    let of_digits =
+        matches!(repetition.sub.kind(), HirKind::Class(class) if digits_of(class) == 10 && few_others(class));
+    of_digits && (repetition.min > 1 || repetition.max.is_some_and(|max| max > 1))
+}
+
+/// Whether a class is digits and little else: a counted `\w` or `[0-9a-f]` is of ids, which keep their length.
+fn few_others(class: &Class) -> bool {
+    let starts_with_digits = match class {
+        Class::Unicode(class) => class
+            .ranges()
+            .first()
+            .is_some_and(|r| r.start() == '0' && r.end() == '9'),
+        Class::Bytes(class) => class
+            .ranges()
+            .first()
+            .is_some_and(|r| r.start() == b'0' && r.end() == b'9'),
+    };
+    let letters = match class {
+        Class::Unicode(class) => class.ranges().iter().any(|r| ('A'..='z').contains(&r.start())),
+        Class::Bytes(class) => class.ranges().iter().any(|r| (b'A'..=b'z').contains(&r.start())),
+    };
+    starts_with_digits && !letters
 }
 
 /// How many of the ten ASCII digits a class holds.
@@ -347,6 +373,12 @@ fn relax(hir: &Hir) -> Hir {
             )
         }
         HirKind::Class(class) => Hir::class(widen(class)),
+        HirKind::Repetition(repetition) if counts_digits(repetition) => Hir::repetition(Repetition {
+            min: repetition.min.min(1),
+            max: None,
+            greedy: repetition.greedy,
+            sub: Box::new(relax(&repetition.sub)),
+        }),
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
             min: repetition.min,
             max: repetition.max,

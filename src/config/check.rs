@@ -171,14 +171,13 @@ impl Settings {
                 ));
             }
         }
-        if !bind.ip().is_loopback() && viewer_token.is_none() && editor_token.is_none() {
-            if let Some(setting) = self.get("serve.bind") {
-                faults.push(setting.fault(
-                    "serve.bind",
-                    format!("{bind} can be reached from other machines and no token is set"),
-                    "set serve.editor_token_file or serve.viewer_token_file, or bind to 127.0.0.1",
-                ));
-            }
+        let unguarded = !bind.ip().is_loopback() && viewer_token.is_none() && editor_token.is_none();
+        if let Some(setting) = self.get("serve.bind").filter(|_| unguarded) {
+            faults.push(setting.fault(
+                "serve.bind",
+                format!("{bind} can be reached from other machines and no token is set"),
+                "set serve.editor_token_file or serve.viewer_token_file, or bind to 127.0.0.1",
+            ));
         }
         let rules = self.text("rules.path").map(PathBuf::from);
         let rules = match (rules, self.get("rules.path")) {

@@ -184,12 +184,12 @@ impl Settings {
                         "`seismolog config default` shows what does".into(),
                     )),
                 },
-                Place::SecretFile(key) => match value {
-                    toml::Value::String(holder) => match read_secret(Path::new(holder)) {
-                        Ok(secret) => self.set(key, Value::Text(secret), Origin::File(holder.into())),
+                Place::SecretFile(key) => match value.as_str().map(Path::new) {
+                    Some(holder) => match read_secret(holder) {
+                        Ok(secret) => self.set(key, Value::Text(secret), Origin::File(holder.to_owned())),
                         Err(what) => faults.push(fault(&path, what, "name a file that holds the secret".into())),
                     },
-                    _ => faults.push(fault(
+                    None => faults.push(fault(
                         &path,
                         format!("a {} does not fit", value.type_str()),
                         "write the path of a file in quotes".into(),
@@ -302,16 +302,13 @@ fn flatten<'t>(prefix: &str, table: &'t toml::Table, out: &mut Vec<(String, &'t 
         } else {
             format!("{prefix}.{name}")
         };
-        match value {
-            toml::Value::Table(inner) if LATER.iter().all(|(section, _)| *section != path) => {
-                let known = KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
-                if inner.is_empty() && !known {
-                    out.push((path, value));
-                } else {
-                    flatten(&path, inner, out);
-                }
-            }
-            value => out.push((path, value)),
+        let inner = value
+            .as_table()
+            .filter(|_| LATER.iter().all(|(section, _)| *section != path));
+        let known = KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
+        match inner {
+            Some(inner) if known || !inner.is_empty() => flatten(&path, inner, out),
+            _ => out.push((path, value)),
         }
     }
 }

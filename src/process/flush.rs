@@ -2,6 +2,9 @@
 
 use crate::fold::{Flush, SourcePosition};
 
+/// Job id and job name, as learned from log lines.
+pub type LearnedNames = Vec<(Box<str>, Box<str>)>;
+
 /// Takes flushes: the embedded store, or a table in memory in tests.
 pub trait Sink: Send {
     /// Makes all of a flush durable, or none of it.
@@ -20,7 +23,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// When they cannot be read.
-    fn learned(&self) -> Result<Vec<(Box<str>, Box<str>)>, SinkError>;
+    fn learned(&self) -> Result<LearnedNames, SinkError>;
 }
 
 /// Why a flush could not be made durable.

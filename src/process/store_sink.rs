@@ -13,7 +13,7 @@ impl Sink for Writer {
         Writer::positions(self).map_err(told)
     }
 
-    fn learned(&self) -> Result<Vec<(Box<str>, Box<str>)>, SinkError> {
+    fn learned(&self) -> Result<super::flush::LearnedNames, SinkError> {
         Writer::learned(self).map_err(told)
     }
 }

@@ -145,7 +145,7 @@ impl Sink for Memory {
         Ok(self.0.lock().unwrap().positions.values().cloned().collect())
     }
 
-    fn learned(&self) -> Result<Vec<(Box<str>, Box<str>)>, SinkError> {
+    fn learned(&self) -> Result<flush::LearnedNames, SinkError> {
         Ok(Vec::new())
     }
 }

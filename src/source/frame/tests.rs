@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, reason = "offsets of a few bytes")]
+
 use super::*;
 use proptest::prelude::*;
 

@@ -12,7 +12,7 @@
 mod synthetic;
 
 use proptest::prelude::*;
-use seismolog::event::{EventTime, Fingerprint, IssueId, Minute, Reason};
+use seismolog::event::{EventTime, IssueId, Reason};
 use seismolog::fold::{Flush, Reject};
 use seismolog::query::Query;
 use seismolog::store::{
@@ -224,6 +224,41 @@ proptest! {
         prop_assert_eq!(totals.issues as usize, expected.len());
         let minutes: BTreeSet<_> = events.iter().map(|e| (e.job, e.error, e.at / 60_000)).collect();
         prop_assert_eq!(totals.details as usize, minutes.len());
+    }
+}
+
+#[test]
+fn many_values_over_many_buckets_are_summed_as_exactly_as_few() {
+    let mut numbers = Numbers(31);
+    let events: Vec<Event> = (0..2_000)
+        .map(|_| Event {
+            job: numbers.skewed(6),
+            error: numbers.skewed(120),
+            host: numbers.below(3),
+            at: DAY + (numbers.next() % (50 * 3_600_000)) as i64,
+        })
+        .collect();
+    let mut world = World::new(6, 120, 3, 4);
+    let (_folder, store) = filled(&events, &mut world, 500);
+    let reader = store.reader();
+    for (search, keep) in [("", false), ("role:taskmanager", true)] {
+        let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
+        for event in events.iter().filter(|event| !keep || event.host != 0) {
+            *wanted.entry(value_of("fingerprint", event)).or_default() += 1;
+        }
+        assert_eq!(
+            trend(&reader, "fingerprint", search, DAY, DAY + 50 * HOUR, 1, 200),
+            wanted
+        );
+        let few = trend(&reader, "fingerprint", search, DAY, DAY + 50 * HOUR, 1, 3);
+        assert_eq!(few.len(), 4);
+        assert_eq!(few.values().sum::<u64>(), wanted.values().sum::<u64>());
+        let largest = wanted.values().max();
+        assert!(
+            few.iter()
+                .filter(|(value, _)| *value != "(other)")
+                .any(|(_, count)| Some(count) == largest)
+        );
     }
 }
 
@@ -899,5 +934,4 @@ fn odd_questions_are_refused_or_answered_and_never_hang() {
         ..ErrorsAsk::default()
     });
     assert!(matches!(cursor, Err(ReadError::BadRequest(_))));
-    let _ = (Minute(0), Fingerprint(0));
 }

@@ -295,20 +295,23 @@ pub(super) enum Doc {
 }
 
 impl Doc {
+    /// Rows of issues begin here: what fingerprints say stands before, as it often answers alone.
+    pub(super) const FIRST_OF_ISSUES: i64 = 2 << 40;
+
     pub(super) fn row(self) -> i64 {
         match self {
-            Doc::Fingerprint(id) => i64::from(id) << 2,
-            Doc::Issue(id) => (i64::from(id) << 2) | 1,
-            Doc::LateStack(id) => (i64::from(id) << 2) | 2,
+            Doc::Fingerprint(id) => i64::from(id),
+            Doc::LateStack(id) => (1 << 40) | i64::from(id),
+            Doc::Issue(id) => Self::FIRST_OF_ISSUES | i64::from(id),
         }
     }
 
     pub(super) fn at(row: i64) -> Option<Self> {
-        let id = u32::try_from(row >> 2).ok()?;
-        match row & 3 {
+        let id = low32(row);
+        match row >> 40 {
             0 => Some(Doc::Fingerprint(id)),
-            1 => Some(Doc::Issue(id)),
-            2 => Some(Doc::LateStack(id)),
+            1 => Some(Doc::LateStack(id)),
+            2 => Some(Doc::Issue(id)),
             _ => None,
         }
     }

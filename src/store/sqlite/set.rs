@@ -75,6 +75,12 @@ impl IdSet {
         }
     }
 
+    pub(super) fn and_not(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= !other;
+        }
+    }
+
     pub(super) fn or(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word |= other;
@@ -140,6 +146,9 @@ mod tests {
         assert_eq!(even.iter().collect::<Vec<_>>(), [0, 2, 4, 6, 8]);
         even.complement();
         assert_eq!(even.count(), 125);
+        let mut odd = low.clone();
+        odd.and_not(&IdSet::of(&[true, false, true], |in_it| in_it));
+        assert_eq!(odd.iter().collect::<Vec<_>>(), [1, 3, 4, 5, 6, 7, 8, 9]);
         even.or(&low);
         assert_eq!(even, IdSet::all(130));
         assert!(even.any_in(128, 200) && !IdSet::none(130).any_in(0, 130));

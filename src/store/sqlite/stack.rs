@@ -69,12 +69,7 @@ fn common_tail<'a>(base: &str, text: &'a str) -> Option<&'a str> {
     if base == text {
         return Some(text);
     }
-    let same = base
-        .bytes()
-        .rev()
-        .zip(text.bytes().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = same_tail(base.as_bytes(), text.as_bytes());
     let from = text.len().checked_sub(same)?;
     let begin = memchr::memchr(b'\n', text.as_bytes().get(from..)?)?;
     text.get(from + begin + 1..)

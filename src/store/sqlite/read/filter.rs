@@ -35,7 +35,7 @@ enum Domain {
 impl Snapshot<'_> {
     /// The issues that live and match.
     pub(super) fn issues_matching(&self, query: &Query, frame: Frame) -> Result<IdSet, ReadError> {
-        let mut set = IdSet::of(&self.narrow(Column::IssueFp)?, |fingerprint| fingerprint != 0);
+        let mut set = self.living()?;
         if let Some(root) = &query.root {
             set.and(&self.evaluate(root, Domain::Issues, frame)?);
         }
@@ -398,20 +398,44 @@ impl Snapshot<'_> {
         let Some(ask) = ask else {
             return Ok(set);
         };
+        self.documents(&ask, 0, Doc::FIRST_OF_ISSUES, |doc| match doc {
+            Doc::Fingerprint(id) | Doc::LateStack(id) => fingerprints.insert(id),
+            Doc::Issue(_) => {}
+        })?;
+        let said = self.issues_of(&fingerprints)?;
+        let mut left = self.living()?;
+        left.and_not(&said);
+        // A word of every template matches every issue: then no message of a million need be looked at.
+        if !left.is_empty() {
+            self.documents(&ask, Doc::FIRST_OF_ISSUES, i64::MAX, |doc| match doc {
+                Doc::Issue(id) => set.insert(id),
+                Doc::Fingerprint(_) | Doc::LateStack(_) => {}
+            })?;
+        }
+        set.or(&said);
+        Ok(set)
+    }
+
+    /// The issues that live.
+    fn living(&self) -> Result<IdSet, ReadError> {
+        Ok(IdSet::of(&self.narrow(Column::IssueFp)?, |fingerprint| {
+            fingerprint != 0
+        }))
+    }
+
+    /// The documents that match, of rows `from..to`.
+    fn documents(&self, ask: &str, from: i64, to: i64, mut visit: impl FnMut(Doc)) -> Result<(), ReadError> {
         let mut read = self
             .connection
-            .prepare_cached("SELECT rowid FROM texts WHERE texts MATCH ?1")
+            .prepare_cached("SELECT rowid FROM texts WHERE texts MATCH ?1 AND rowid >= ?2 AND rowid < ?3")
             .map_err(failed)?;
-        let mut rows = read.query([ask]).map_err(failed)?;
+        let mut rows = read.query(rusqlite::params![ask, from, to]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            match Doc::at(row.get(0).map_err(failed)?) {
-                Some(Doc::Fingerprint(id) | Doc::LateStack(id)) => fingerprints.insert(id),
-                Some(Doc::Issue(id)) => set.insert(id),
-                None => {}
+            if let Some(doc) = Doc::at(row.get(0).map_err(failed)?) {
+                visit(doc);
             }
         }
-        set.or(&self.issues_of(&fingerprints)?);
-        Ok(set)
+        Ok(())
     }
 
     fn fingerprints_like(&self, pattern: &Pattern) -> Result<Vec<u32>, ReadError> {

@@ -3,20 +3,22 @@
 //! Without a search the rollup of the dimension answers. With one, the counts of the series that match are walked and
 //! each is added to the value it has in the dimension. Both are sums of what was counted, so both are exact.
 
-use super::super::codes::{Dim, Level};
+use super::super::codes::{Column, Dim, Level};
 use super::super::counts::{Ids, Window, walk};
 use super::super::set::IdSet;
 use super::errors::value;
 use super::filter::Frame;
 use super::{Snapshot, failed, minute_text};
+use crate::query::Node;
 use crate::store::{ReadError, Series, TREND_DIMENSIONS, Trends, TrendsAsk};
 use rusqlite::OptionalExtension as _;
 
 /// Most buckets of an answer.
 const MOST_BUCKETS: u32 = 10_000;
 
-/// Most counters held while walking; above, the largest values are found first and walked again.
-const MOST_COUNTERS: usize = 2_000_000;
+/// Most counters added to while walking, as many as a cache holds; above, the largest values are found first, by hours,
+/// and walked again.
+const MOST_COUNTERS: usize = 200_000;
 
 /// Which buckets.
 #[derive(Clone, Copy)]
@@ -76,6 +78,9 @@ struct Source<'a> {
     size: usize,
 }
 
+/// Values with their counts by bucket, and the sum over all values.
+type Largest = (Vec<(u32, Vec<u64>)>, Option<Vec<u64>>);
+
 impl Snapshot<'_> {
     pub(super) fn trends(&self, ask: &TrendsAsk) -> Result<Trends, ReadError> {
         let dim = Dim::named(&ask.by).ok_or_else(|| {
@@ -88,7 +93,11 @@ impl Snapshot<'_> {
         let buckets = Buckets::of(ask)?;
         let top = ask.top.clamp(1, 200);
         let size = self.values_below(dim)?;
-        let (sums, total) = match &ask.query.root {
+        let searched = match &ask.query.root {
+            None => None,
+            Some(root) => self.searched(root, buckets.window, ask.now)?,
+        };
+        let (sums, total) = match &searched {
             None => {
                 let source = Source {
                     dim,
@@ -96,48 +105,25 @@ impl Snapshot<'_> {
                     values: None,
                     size: usize::try_from(size).unwrap_or(0),
                 };
-                let sums = self.largest(&source, buckets, top)?;
-                let mut total = vec![0; buckets.count];
-                walk(
-                    self.connection,
-                    Dim::Total,
-                    Ids::Below(1),
-                    &buckets.pieces(),
-                    |slot, _, count| {
-                        add(&mut total, buckets.at(slot), count);
-                    },
-                )
-                .map_err(failed)?;
-                (sums, total)
+                let (sums, _) = self.largest(&source, buckets, top)?;
+                (sums, self.total(Dim::Total, Ids::Below(1), buckets)?)
             }
-            Some(root) => {
-                let frame = Frame {
-                    window: buckets.window,
-                    now: ask.now,
-                };
-                let set = self.series_matching(root, frame)?;
+            Some(set) => {
                 let values = match dim.of_series() {
                     Some(column) => self.narrow(column)?,
                     None => return Err(ReadError::BadRequest(format!("by={} cannot be searched in", ask.by))),
                 };
                 let source = Source {
                     dim: Dim::Series,
-                    ids: Ids::In(&set),
+                    ids: Ids::In(set),
                     values: Some(&values),
                     size: usize::try_from(size).unwrap_or(0),
                 };
-                let sums = self.largest(&source, buckets, top)?;
-                let mut total = vec![0; buckets.count];
-                walk(
-                    self.connection,
-                    Dim::Series,
-                    Ids::In(&set),
-                    &buckets.pieces(),
-                    |slot, _, count| {
-                        add(&mut total, buckets.at(slot), count);
-                    },
-                )
-                .map_err(failed)?;
+                let (sums, total) = self.largest(&source, buckets, top)?;
+                let total = match total {
+                    Some(total) => total,
+                    None => self.total(Dim::Series, Ids::In(set), buckets)?,
+                };
                 (sums, total)
             }
         };
@@ -172,8 +158,25 @@ impl Snapshot<'_> {
         })
     }
 
-    /// The largest values with their counts by bucket, largest first.
-    fn largest(&self, source: &Source<'_>, buckets: Buckets, top: usize) -> Result<Vec<(u32, Vec<u64>)>, ReadError> {
+    /// The series that match; nothing when all of them do, as then the rollups answer.
+    fn searched(&self, root: &Node, window: Window, now: i64) -> Result<Option<IdSet>, ReadError> {
+        let set = self.series_matching(root, Frame { window, now })?;
+        let mut left = IdSet::of(&self.narrow(Column::SeriesFp)?, |fingerprint| fingerprint != 0);
+        left.and_not(&set);
+        Ok((!left.is_empty()).then_some(set))
+    }
+
+    fn total(&self, dim: Dim, ids: Ids<'_>, buckets: Buckets) -> Result<Vec<u64>, ReadError> {
+        let mut total = vec![0; buckets.count];
+        walk(self.connection, dim, ids, &buckets.pieces(), |slot, _, count| {
+            add(&mut total, buckets.at(slot), count);
+        })
+        .map_err(failed)?;
+        Ok(total)
+    }
+
+    /// The largest values with their counts by bucket, largest first; and the sum of all where it came along.
+    fn largest(&self, source: &Source<'_>, buckets: Buckets, top: usize) -> Result<Largest, ReadError> {
         self.in_time()?;
         let value_of = |id: u32| source.values.map_or(id, |values| value(values, id));
         let at_once = source.size.saturating_mul(buckets.count) <= MOST_COUNTERS;
@@ -219,7 +222,14 @@ impl Snapshot<'_> {
                     .unwrap_or_default()
                     .to_vec()
             };
-            return Ok(largest.into_iter().map(|(_, value)| (value, row(value))).collect());
+            let mut total = vec![0_u64; buckets.count];
+            for counts in matrix.chunks_exact(buckets.count.max(1)) {
+                for (total, count) in total.iter_mut().zip(counts) {
+                    *total = total.saturating_add(*count);
+                }
+            }
+            let rows = largest.into_iter().map(|(_, value)| (value, row(value))).collect();
+            return Ok((rows, Some(total)));
         }
         self.in_time()?;
         let mut rows: Vec<(u32, Vec<u64>)> = largest
@@ -232,37 +242,45 @@ impl Snapshot<'_> {
                 *place = at;
             }
         }
-        // Only the ids of those values are walked again.
-        let ids_below = match source.ids {
-            Ids::Below(size) => size,
-            Ids::In(set) => set.size(),
-        };
-        let mut again = IdSet::none(ids_below);
-        for id in 0..ids_below {
-            let wanted = match source.ids {
-                Ids::Below(_) => true,
-                Ids::In(set) => set.contains(id),
-            };
-            if wanted && value(&place, value_of(id)) != u32::MAX {
-                again.insert(id);
-            }
+        if source.values.is_some() {
+            // Every series that matches is walked again: the sum of all comes along.
+            let mut total = vec![0_u64; buckets.count];
+            walk(
+                self.connection,
+                source.dim,
+                source.ids,
+                &buckets.pieces(),
+                |slot, id, count| {
+                    let at = buckets.at(slot);
+                    add(&mut total, at, count);
+                    let row = usize::try_from(value(&place, value_of(id)))
+                        .ok()
+                        .and_then(|at| rows.get_mut(at));
+                    if let Some((_, row)) = row {
+                        add(row, at, count);
+                    }
+                },
+            )
+            .map_err(failed)?;
+            return Ok((rows, Some(total)));
         }
+        // Only the largest values are walked again.
+        let mut again = IdSet::none(u32::try_from(source.size).unwrap_or(u32::MAX));
+        largest.iter().for_each(|(_, value)| again.insert(*value));
         walk(
             self.connection,
             source.dim,
             Ids::In(&again),
             &buckets.pieces(),
             |slot, id, count| {
-                let row = usize::try_from(value(&place, value_of(id)))
-                    .ok()
-                    .and_then(|at| rows.get_mut(at));
+                let row = usize::try_from(value(&place, id)).ok().and_then(|at| rows.get_mut(at));
                 if let Some((_, row)) = row {
                     add(row, buckets.at(slot), count);
                 }
             },
         )
         .map_err(failed)?;
-        Ok(rows)
+        Ok((rows, None))
     }
 
     /// One above the largest value of a dimension.

@@ -11,11 +11,13 @@
 
 use seismolog::decode::stack::stack_trace;
 use seismolog::decode::{Decoder, Limits};
+use seismolog::engine::{Engine, Outcome};
 use seismolog::event::Thrown;
 use seismolog::generate::{Generator, LayoutChoice, LayoutKind, Options, Scenario, records};
 use seismolog::rules::{RuleSet, ToldError, ToldThrowable};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 fn seismolog(args: &[&str]) -> assert_cmd::Command {
     let mut command = assert_cmd::Command::cargo_bin("seismolog").unwrap();
@@ -456,5 +458,55 @@ fn the_types_the_truth_expects_are_those_the_rules_tell() {
     }
     for (error_type, count) in expected {
         assert_eq!(told.get(error_type), Some(&count), "{error_type}");
+    }
+}
+
+/// One error of one job is one fingerprint, whatever its numbers, hosts, subtasks and restarts; two are two.
+#[test]
+fn every_job_and_family_of_the_truth_is_one_fingerprint() {
+    let rules = Arc::new(RuleSet::shipped().unwrap());
+    for (scenario, layout) in [
+        (Scenario::Steady, LayoutKind::Ecs),
+        (Scenario::Steady, LayoutKind::JsonLayout),
+        (Scenario::Cascade, LayoutKind::Recipe),
+        (Scenario::Novel, LayoutKind::Logback),
+    ] {
+        let options = Options {
+            layout: LayoutChoice::One(layout),
+            jobs: 60,
+            ..Options::of(scenario, 5000)
+        };
+        let mut engine = Engine::new(Arc::clone(&rules), jiff::tz::TimeZone::UTC);
+        let mut generator = Generator::new(&options).unwrap();
+        let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        let mut record = Vec::new();
+        while generator.next_record(&mut record) {
+            engine.read(&record, &mut |outcome| match outcome {
+                Outcome::Folded(found) => {
+                    let fingerprints = counts.entry(found.dimensions.job().0.to_owned()).or_default();
+                    *fingerprints.entry(found.identity.fingerprint.to_string()).or_default() += 1;
+                }
+                Outcome::Rejected(rejection) => panic!("{rejection:?}"),
+            });
+            record.clear();
+        }
+        let truth = generator.truth();
+        let distinct: u64 = counts.values().map(|fingerprints| fingerprints.len() as u64).sum();
+        assert_eq!(distinct, truth.distinct, "{scenario} {}", layout.as_str());
+        if scenario == Scenario::Novel {
+            continue;
+        }
+        let mut told: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for (job, _, count) in &truth.pairs {
+            told.entry(&truth.jobs[*job].job_name)
+                .or_default()
+                .push(u64::from(*count));
+        }
+        for (job, mut expected) in told {
+            let mut found: Vec<u64> = counts[job].values().copied().collect();
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{scenario} {} {job}", layout.as_str());
+        }
     }
 }

@@ -2,10 +2,12 @@
 
 use assert_cmd::Command;
 use predicates::prelude::*;
+use seismolog::engine::{Engine, Outcome};
+use seismolog::rules::RuleSet;
 use std::fs;
 
 fn seismolog() -> Command {
-    Command::cargo_bin("seismolog").unwrap()
+    Command::new(assert_cmd::cargo::cargo_bin!("seismolog"))
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn a_listing_is_written_as_asked() {
             .assert()
             .success();
         let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
-        assert!(text.starts_with(begins), "{output}: {}", &text[..60]);
+        assert!(text.starts_with(begins), "{output}: {text:.60}");
         assert!(text.contains("checkpoint_expired"), "{output}");
     }
 }
@@ -170,4 +172,28 @@ fn a_folder_that_is_not_there_is_a_configuration_error() {
         .assert()
         .code(78)
         .stderr(predicate::str::contains("/nowhere/rules"));
+}
+
+/// Lines that running programs wrote, with the type and part they must get: `tests/cases/rules/types.jsonl`.
+#[test]
+fn real_lines_of_many_layouts_get_their_type_and_part() {
+    let rules = std::sync::Arc::new(RuleSet::shipped().unwrap_or_else(|faults| panic!("{faults}")));
+    let mut engine = Engine::new(rules, jiff::tz::TimeZone::UTC);
+    let cases = fs::read_to_string("tests/cases/rules/types.jsonl").unwrap();
+    let mut wrong = Vec::new();
+    for case in cases.lines() {
+        let case: serde_json::Value = serde_json::from_str(case).unwrap();
+        let record = case["record"].as_str().unwrap();
+        engine.read(record.as_bytes(), &mut |outcome| {
+            let got = match outcome {
+                Outcome::Folded(it) => format!("{} {}", it.identity.error_type, it.identity.part),
+                Outcome::Rejected(rejection) => format!("{rejection:?}"),
+            };
+            let wanted = format!("{} {}", case["type"].as_str().unwrap(), case["part"].as_str().unwrap());
+            if got != wanted {
+                wrong.push(format!("{got} instead of {wanted}: {:.200}", record));
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -10,11 +10,14 @@
 )]
 
 use seismolog::decode::{Decoder, Limits};
-use seismolog::event::Thrown;
+use seismolog::engine::{Engine, Outcome};
+use seismolog::event::{Part, Thrown};
+use seismolog::rules::RuleSet;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DAY: &str = "2026-11-20";
 
@@ -285,4 +288,62 @@ fn every_text_record_is_decoded_with_its_stack() {
         }
     }
     assert!(with_stack >= 20, "{with_stack} with a stack");
+}
+
+/// What the stories say to search for finds them: the job, and the category of what went wrong.
+#[test]
+fn every_story_is_found_by_its_job_and_category() {
+    let mut engine = Engine::new(Arc::new(RuleSet::shipped().unwrap()), jiff::tz::TimeZone::UTC);
+    let lines = lines();
+    // Two passes: names of jobs are learned from lines that may come after those that need them.
+    let mut found: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut noise = 0;
+    for pass in 0..2 {
+        for (path, line) in &lines {
+            engine.read(line.raw.as_bytes(), &mut |outcome| match outcome {
+                Outcome::Folded(event) if pass == 1 => {
+                    let job = event.dimensions.job().0.to_owned();
+                    // Connect's workers are one service, the job is the connector. Spark's lines hold no name.
+                    let inside = !path.ends_with("services/kafka-connect.log4j1.jsonl")
+                        && !path.ends_with("spark/batch.fluentbit.jsonl");
+                    if inside {
+                        assert_eq!(job, line.job, "{}: {:.300}", path.display(), line.raw);
+                    }
+                    noise += u64::from(event.identity.part == Part::Noise);
+                    *found.entry((job, event.identity.category.to_string())).or_default() += 1;
+                }
+                Outcome::Folded(_) => {}
+                Outcome::Rejected(rejection) => panic!("{rejection:?}: {:.300}", line.raw),
+            });
+        }
+    }
+    for (job, category) in [
+        ("orders-enrich", "user_code"),
+        ("checkout-rules", "user_code"),
+        ("price-watch", "user_code"),
+        ("dws-user-agg", "checkpoint"),
+        ("session-cache", "memory"),
+        ("promo-tree", "memory"),
+        ("orders-to-pg", "jdbc_mysql"),
+        ("payments-to-pg", "jdbc_mysql"),
+        ("dws-sales-day", "jdbc_mysql"),
+        ("orders-dim-user", "redis"),
+        ("dws-item-day", "sql"),
+        ("dws-user-tags", "sql"),
+        ("dws-pay-day", "sql"),
+        ("clicks-sessions", "kafka"),
+        ("dwd-orders-to-kafka", "kafka"),
+        ("stock-sync", "serialization"),
+        ("feature-store", "savepoint_restore"),
+        ("risk-offers", "savepoint_restore"),
+        ("risk-feature", "juicefs"),
+        ("dwd-trade-day", "remote_shuffle"),
+        ("trade-shuffle", "network"),
+        ("ads-attribution", "taskmanager_lost"),
+    ] {
+        let count = found.get(&(job.to_owned(), category.to_owned()));
+        let others: Vec<_> = found.iter().filter(|((other, _), _)| other == job).collect();
+        assert!(count.is_some_and(|count| *count >= 2), "{job} {category}: {others:?}");
+    }
+    assert!(noise > 500, "{noise} records are noise");
 }

@@ -1,4 +1,13 @@
 //! What the embedded store promises, through its public surface.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::let_underscore_must_use,
+    reason = "tests: what fails here is meant to be seen"
+)]
 
 mod synthetic;
 

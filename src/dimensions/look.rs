@@ -294,6 +294,10 @@ impl DimensionRules {
             }
             return both;
         }
+        // Most patterns do not fit, and saying so is cheaper than looking for groups.
+        if !pattern.regex.is_match(text) {
+            return both;
+        }
         let Some(groups) = pattern.regex.captures(text) else {
             return both;
         };
@@ -339,10 +343,8 @@ pub(crate) fn stack_jar<'e>(event: &'e ErrorEvent<'_>) -> Option<&'e str> {
 
 /// Whether the path stands below a container, so that `labels.team` is not read as one word.
 fn starts_below(path: &str, container: &str) -> bool {
-    let first_dot = path
-        .match_indices('.')
-        .any(|(at, _)| path.get(..at).is_some_and(|head| squeeze(head) == container));
-    first_dot
+    path.match_indices('.')
+        .any(|(at, _)| path.get(..at).is_some_and(|head| squeeze(head) == container))
 }
 
 /// Lower case, without `_`, `-` and `.`; a leading `_` (GELF) goes with them.

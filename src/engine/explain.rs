@@ -227,8 +227,10 @@ pub fn lines(explained: &Explained) -> Vec<(String, String)> {
         } else {
             link.verdict.as_str()
         };
-        let message = link.template.as_deref().map(|t| format!(": {t}")).unwrap_or_default();
-        say(&format!("chain {index}"), format!("[{mark}] {}{message}", link.class));
+        say(&format!("chain {index}"), format!("[{mark}] {}", link.class));
+    }
+    if let Some(template) = &explained.told.exception_template {
+        say("telling message", template.clone());
     }
     for frame in &explained.told.owners {
         say("owner frame", format!("{}  ({})", frame.symbol, frame.layer.as_str()));

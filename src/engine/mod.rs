@@ -384,7 +384,7 @@ fn split_chain(trace: &StackTrace) -> (Vec<&Throwable>, Vec<&Throwable>) {
     (inside, beside)
 }
 
-/// The event with message and throwable redacted, and whether it may hold a secret at all.
+/// The event with its stack unescaped and, where it may hold a secret, redacted; and whether it may.
 fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'e, ErrorEvent<'e>>, bool) {
     let message = event.message.decoded();
     let root_message = event.root_message.as_ref().map(Text::decoded);
@@ -392,18 +392,28 @@ fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'
     let may = redactor.may_hold_secret(&message)
         || root_message.as_deref().is_some_and(|m| redactor.may_hold_secret(m))
         || stack.as_deref().is_some_and(|s| redactor.stack_may_hold_secret(s));
-    if !may {
+    let is_text = matches!(event.thrown, Thrown::Text(_));
+    if !may && !is_text {
         return (Cow::Borrowed(event), false);
     }
-    let clean = |text: &str| Text::Owned(redactor.redact(text).0.into_owned());
     let mut copy = event.clone();
-    copy.message = clean(&message);
-    copy.root_message = root_message.as_deref().map(clean);
+    if may {
+        let clean = |text: &str| Text::Owned(redactor.redact(text).0.into_owned());
+        copy.message = clean(&message);
+        copy.root_message = root_message.as_deref().map(clean);
+    }
     if let Some(stack) = stack {
-        let (redacted, count) = redactor.redact_stack(&stack);
+        let (redacted, count) = if may {
+            redactor.redact_stack(&stack)
+        } else {
+            (Cow::Borrowed(&*stack), 0)
+        };
         if count > 0 {
             copy.thrown = Thrown::Text(Text::Owned(redacted.into_owned()));
+        } else if is_text {
+            // Unescaped once, for all that look at it.
+            copy.thrown = Thrown::Text(Text::Owned(stack.into_owned()));
         }
     }
-    (Cow::Owned(copy), true)
+    (Cow::Owned(copy), may)
 }

@@ -152,8 +152,16 @@ fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
     }
 }
 
-/// A frame, clean and with its owner; nothing for one that stands for no source.
+/// A frame, clean and with its owner; nothing for one that stands for no source. Frames of Java repeat over all errors
+/// of a library, so they are worked out once.
 fn owned(frame: &Frame, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
+    match language {
+        Language::Java => ownership.remembered(&frame.class, &frame.method, || worked_out(frame, language, ownership)),
+        Language::Python | Language::Node => worked_out(frame, language, ownership),
+    }
+}
+
+fn worked_out(frame: &Frame, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
     let symbol = symbol(frame, language)?;
     let (layer, border) = match language {
         Language::Java => {

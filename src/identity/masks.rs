@@ -10,9 +10,11 @@
 use super::{collections, digits, quoted, skeleton, tokens};
 use crate::rules::Fault;
 use memchr::memmem::Finder;
+use quick_cache::sync::Cache;
 use regex::{Captures, Regex};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The name of the file in faults.
 const FILE: &str = "masks.yaml";
@@ -25,7 +27,14 @@ const LONGEST: usize = 8192;
 #[derive(Debug)]
 pub struct Masks {
     masks: Vec<Mask>,
+    /// Masked before, by the zeroed text: headers and messages repeat even where their combination is new.
+    known: Cache<String, Arc<str>>,
 }
+
+/// How many masked texts are kept.
+const KNOWN: usize = 16_384;
+/// Longer texts are not kept.
+const KNOWN_LENGTH: usize = 1024;
 
 #[derive(Debug)]
 struct Mask {
@@ -132,7 +141,10 @@ impl Masks {
                 ));
             }
         }
-        let masks = Self { masks };
+        let masks = Self {
+            masks,
+            known: Cache::new(KNOWN),
+        };
         if faults.is_empty() {
             for entry in &file.masks {
                 masks.check_examples(entry, &mut faults);
@@ -163,13 +175,25 @@ impl Masks {
     /// The text with its variable parts replaced.
     #[must_use]
     pub fn apply(&self, text: &str) -> String {
-        self.apply_told(text, &mut |_| {})
+        let zeroed = skeleton::zeroed(head(text, LONGEST));
+        if zeroed.len() > KNOWN_LENGTH {
+            return self.mask_zeroed(&zeroed, &mut |_| {});
+        }
+        if let Some(known) = self.known.get(&zeroed) {
+            return known.as_ref().to_owned();
+        }
+        let masked = self.mask_zeroed(&zeroed, &mut |_| {});
+        self.known.insert(zeroed, masked.as_str().into());
+        masked
     }
 
     /// The same, telling the name of each mask that changed something.
     pub fn apply_told(&self, text: &str, told: &mut dyn FnMut(&str)) -> String {
-        let text = head(text, LONGEST);
-        let mut masked = self.pass(&tokens::mask_ids(&skeleton::zeroed(text)), told);
+        self.mask_zeroed(&skeleton::zeroed(head(text, LONGEST)), told)
+    }
+
+    fn mask_zeroed(&self, zeroed: &str, told: &mut dyn FnMut(&str)) -> String {
+        let mut masked = self.pass(&tokens::mask_ids(zeroed), told);
         // A placeholder may stand where it makes a pattern fit that did not fit the value (`a(1/2)` beside an address).
         // Masks are applied until nothing changes, so that masking twice changes nothing; one further pass is the rule.
         for _ in 0..PASSES {

@@ -3,9 +3,12 @@
 //! Comes in: `ownership.yaml` and a class. Goes out: its layer. The longest prefix wins; what no prefix covers is the
 //! user's.
 
+use super::frames::OwnedFrame;
 use crate::rules::Fault;
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use xxhash_rust::xxh3::Xxh3;
 
 const FILE: &str = "ownership.yaml";
 
@@ -45,6 +48,8 @@ pub struct Ownership {
     prefixes: HashMap<String, Prefix, foldhash::fast::FixedState>,
     /// Prefixes that end inside a name (`StreamExec*`).
     stems: Vec<(String, Layer)>,
+    /// Java frames worked out before, by a hash of class and method.
+    frames: Cache<u128, Option<OwnedFrame>>,
 }
 
 /// What a prefix says.
@@ -65,6 +70,9 @@ pub struct Owner {
     /// What called it is another operator: an output hands a record on.
     pub border: bool,
 }
+
+/// How many frames are kept: some 150 bytes each.
+const FRAMES: usize = 32_768;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,10 +127,34 @@ impl Ownership {
         }
         stems.sort_by_key(|(stem, _)| std::cmp::Reverse(stem.len()));
         if faults.is_empty() {
-            Ok(Self { prefixes, stems })
+            Ok(Self {
+                prefixes,
+                stems,
+                frames: Cache::new(FRAMES),
+            })
         } else {
             Err(faults)
         }
+    }
+
+    /// What was worked out for a Java frame before, or is now.
+    pub(super) fn remembered(
+        &self,
+        class: &str,
+        method: &str,
+        work_out: impl FnOnce() -> Option<OwnedFrame>,
+    ) -> Option<OwnedFrame> {
+        let mut hasher = Xxh3::new();
+        hasher.update(class.as_bytes());
+        hasher.update(&[0]);
+        hasher.update(method.as_bytes());
+        let key = hasher.digest128();
+        if let Some(known) = self.frames.get(&key) {
+            return known;
+        }
+        let frame = work_out();
+        self.frames.insert(key, frame.clone());
+        frame
     }
 
     /// The layer of a clean class name.
@@ -154,10 +186,9 @@ impl Ownership {
         }
         let first = class.as_bytes().first();
         let length = exact.map_or(0, |(length, _)| length);
-        let stem = self
-            .stems
-            .iter()
-            .find(|(stem, _)| stem.len() > length && stem.as_bytes().first() == first && class.starts_with(stem.as_str()));
+        let stem = self.stems.iter().find(|(stem, _)| {
+            stem.len() > length && stem.as_bytes().first() == first && class.starts_with(stem.as_str())
+        });
         if let Some(layer) = stem.map(|(_, layer)| *layer).or(exact.map(|(_, layer)| layer)) {
             owner.layer = layer;
         }

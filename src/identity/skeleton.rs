@@ -291,7 +291,7 @@ fn spells_out_ascii(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1..at + 4) == Some(b"u00"))
 }
 
-/// Appends the bytes with every varying digit replaced by `0`: equal results mean equal templates.
+/// Appends the bytes with every varying digit replaced by `0` and long numbers cut to one length: equal results mean equal templates.
 ///
 /// Escaped text that writes an ASCII character as `\u00xx` is copied as it is, since its borders cannot be told
 /// without unescaping.
@@ -306,7 +306,11 @@ pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
         let inside = bytes.get(span.start..span.end).unwrap_or_default();
         match span.kind {
             Kind::Code => out.extend_from_slice(inside),
-            Kind::Number => out.extend(inside.iter().map(|_| b'0')),
+            // A zero before an x would make the prefix of a hex id.
+            Kind::Number if matches!(bytes.get(span.end), Some(b'x' | b'X')) => {
+                out.extend(inside.iter().map(|_| b'1'));
+            }
+            Kind::Number => push_zeros(shown_digits(bytes, &span), out),
             Kind::Uuid => out.extend(inside.iter().map(|&b| if b == b'-' { b } else { b'0' })),
             Kind::Hex => push_hex(
                 inside.len(),
@@ -317,6 +321,45 @@ pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
         from = span.end;
     }
     out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+}
+
+/// From this length on numbers are not told apart by their length. Below it a mask may count digits: days, years, ports.
+/// Patterns that count more digits than this are refused (masks) or looked at anew for each event (rules).
+pub const COUNTED_DIGITS: usize = 6;
+
+/// How many digits of a number the zeroed text shows. Numbers of subtasks `(3/128)` and of attempts `…_3_1)` are one
+/// digit whatever their length.
+fn shown_digits(bytes: &[u8], span: &Span) -> usize {
+    let digits = span.end - span.start;
+    let before = span.start.checked_sub(1).and_then(|at| bytes.get(at));
+    let after = bytes.get(span.end);
+    if digits > COUNTED_DIGITS {
+        // Only where it stands alone: a mask may take a number and its neighbours together (addresses, pods, dates).
+        let opens = matches!(before, None | Some(b' ' | b'=' | b'(' | b'[' | b'"' | b'\''));
+        let closes = matches!(
+            after,
+            None | Some(b' ' | b',' | b';' | b')' | b']' | b'"' | b'\'' | b'\\')
+        );
+        return if opens && closes { COUNTED_DIGITS } else { digits };
+    }
+    let numbered = matches!(
+        (before, after),
+        (Some(b'('), Some(b'/')) | (Some(b'/'), Some(b')')) | (Some(b'_'), Some(b')'))
+    );
+    let attempt = matches!((before, after), (Some(b'_'), Some(b'_')))
+        && bytes.get(span.end + 1..).is_some_and(|rest| {
+            let next = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+            (1..=3).contains(&next) && rest.get(next) == Some(&b')')
+        });
+    if digits <= 3 && (numbered || attempt) {
+        1
+    } else {
+        digits
+    }
+}
+
+fn push_zeros(count: usize, out: &mut Vec<u8>) {
+    out.extend(std::iter::repeat_n(b'0', count));
 }
 
 /// A hex id without its digits: `a000…`, so that it is still one and no number of the same length equals it.

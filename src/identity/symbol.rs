@@ -187,7 +187,10 @@ impl Symbol {
     /// `class.method`.
     #[must_use]
     pub fn into_text(self) -> String {
-        let Self { class: mut text, method } = self;
+        let Self {
+            class: mut text,
+            method,
+        } = self;
         if text.is_empty() {
             return method;
         }
@@ -213,7 +216,10 @@ fn calls_through(class: &str) -> bool {
 }
 
 fn java_symbol(frame: &Frame) -> Option<Symbol> {
-    let plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'<' | b'>'));
+    let plain = |name: &str| {
+        name.bytes()
+            .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'<' | b'>'))
+    };
     if plain(&frame.class) && plain(&frame.method) {
         return Some(Symbol {
             class: frame.class.clone(),

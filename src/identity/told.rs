@@ -41,7 +41,7 @@ pub struct Piece {
 pub struct ChainLink {
     /// Clean class.
     pub class: String,
-    /// Message with its variable parts masked; only the telling one's, unless [`Told::mask_chain`] was asked for all.
+    /// Message with its variable parts masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// What it is worth.
@@ -81,15 +81,6 @@ pub struct Told {
 }
 
 impl Told {
-    /// Masks the messages of the whole chain, for a person.
-    pub fn mask_chain(&mut self, rules: &IdentityRules) {
-        let Some(trace) = &self.trace else { return };
-        for (link, index) in self.chain.iter_mut().zip(trace.chain()) {
-            let message = trace.throwables.get(index).and_then(|t| t.message.as_deref());
-            link.template = message.map(|message| template(message, &rules.masks));
-        }
-    }
-
     fn piece(&mut self, name: &str, value: &str) {
         self.pieces.push(Piece {
             name: name.to_owned(),
@@ -256,7 +247,7 @@ fn with_throwable(
         .zip(&verdicts)
         .map(|(link, verdict)| ChainLink {
             class: link.class.clone(),
-            template: None,
+            template: link.message.as_deref().map(|m| template(m, &rules.masks)),
             verdict: *verdict,
         })
         .collect();
@@ -280,9 +271,6 @@ fn with_throwable(
     let site = site(trace, index, &rules.ownership, OWNERS);
     told.exception = Some(telling.class.clone());
     told.exception_template.clone_from(&message);
-    if let Some(link) = told.telling.and_then(|at| told.chain.get_mut(at)) {
-        link.template.clone_from(&message);
-    }
     decide(
         told,
         &telling,

@@ -289,10 +289,12 @@ fn compare(field: Field, op: Op, atom: &Atom, operator: Range<usize>) -> Result<
 fn checked(field: Field, atom: Atom) -> Result<Pattern, QueryError> {
     match field.kind() {
         Kind::Enum => {
-            let known: Vec<&str> = match field {
-                Field::Severity => Severity::ALL.iter().map(|severity| severity.as_str()).collect(),
-                Field::Part => Part::ALL.iter().map(|part| part.as_str()).collect(),
-                _state => StateName::ALL.iter().map(|state| state.as_str()).collect(),
+            let known: Vec<&str> = if field == Field::Severity {
+                Severity::ALL.iter().map(|severity| severity.as_str()).collect()
+            } else if field == Field::Part {
+                Part::ALL.iter().map(|part| part.as_str()).collect()
+            } else {
+                StateName::ALL.iter().map(|state| state.as_str()).collect()
             };
             match atom.pattern.as_literal() {
                 None => Ok(atom.pattern),

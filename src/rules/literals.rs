@@ -3,14 +3,18 @@
 //! Built twice: over the expressions themselves, and over those that tell digits apart, blind to which digit it is.
 
 use super::class_name;
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Relaxed};
 use super::written::Alternative;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Of each text this many bytes are looked at: a message that has not said what happened by then does not say it.
 const TEXT_LIMIT: usize = 16 << 10;
+
+/// Literals are cut to this many bytes.
+const WINDOW: usize = 10;
 
 /// Ids of expressions, sorted.
 pub(crate) type Hits = SmallVec<[u32; 24]>;
@@ -28,7 +32,7 @@ pub(crate) struct Literals {
 /// Expressions that tell digits apart, blind to which digit stands where.
 #[derive(Debug)]
 pub(crate) struct RelaxedIndex {
-    regexes: Vec<regex::Regex>,
+    expressions: Vec<Arc<Relaxed>>,
     literals: Literals,
     /// Class and logger names with digits, zeroed.
     names: Vec<String>,
@@ -43,7 +47,7 @@ impl Literals {
                 always.push(at);
             }
             for literal in need {
-                by_literal.entry(literal).or_default().push(at);
+                by_literal.entry(rarest(literal)).or_default().push(at);
             }
         }
         let automaton = if by_literal.is_empty() {
@@ -52,7 +56,7 @@ impl Literals {
             let built = AhoCorasickBuilder::new()
                 .ascii_case_insensitive(true)
                 .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .kind(Some(AhoCorasickKind::DFA))
                 .build(by_literal.keys());
             Some(built.map_err(|error| format!("the literals of the rules make no automaton: {error}"))?)
         };
@@ -83,27 +87,51 @@ impl Literals {
     }
 }
 
+/// The part of a literal that other texts are least likely to hold. Short parts keep the automaton small enough for
+/// the cache, which decides its speed.
+fn rarest(literal: &[u8]) -> &[u8] {
+    let rarity = |window: &[u8]| window.iter().map(|&byte| rareness(byte)).sum::<usize>();
+    // The first of equally rare ones, so that the automaton is the same everywhere.
+    literal
+        .windows(WINDOW)
+        .rev()
+        .max_by_key(|window| rarity(window))
+        .unwrap_or(literal)
+}
+
+/// How seldom a byte is in the words of error messages: letters by their place in English text.
+fn rareness(byte: u8) -> usize {
+    const LETTERS: &[u8] = b" etaoinsrhldcumfpgwybvkxjqz";
+    LETTERS
+        .iter()
+        .position(|&letter| letter == byte.to_ascii_lowercase())
+        .unwrap_or(16)
+}
+
 impl RelaxedIndex {
     pub(crate) fn new(alternatives: &[&Alternative]) -> Result<Self, String> {
         let alternatives = || alternatives.iter();
         let patterns = alternatives().flat_map(|a| a.messages.iter().chain(&a.log).chain(&a.within_messages));
-        let relaxed: Vec<_> = patterns.filter_map(Pattern::relaxed).collect();
+        let expressions: Vec<_> = patterns.filter_map(Pattern::relaxed).map(Arc::clone).collect();
         let names = alternatives()
             .flat_map(|a| a.classes.iter().chain(&a.loggers).chain(&a.within_classes))
             .filter(|name| name.bytes().any(|b| b.is_ascii_digit()))
             .map(|name| zeroed(name))
             .collect();
         Ok(Self {
-            literals: Literals::new(relaxed.iter().map(|r| r.needed.as_slice()))?,
-            regexes: relaxed.iter().map(|r| r.regex.clone()).collect(),
+            literals: Literals::new(expressions.iter().map(|expression| expression.needed()))?,
+            expressions,
             names,
         })
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
         let hits = self.literals.hits(text);
-        hits.iter()
-            .any(|&at| self.regexes.get(index(at)).is_some_and(|regex| regex.is_match(text)))
+        hits.iter().any(|&at| {
+            self.expressions
+                .get(index(at))
+                .is_some_and(|expression| expression.is_match(text))
+        })
     }
 
     pub(crate) fn any_name<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {

@@ -33,6 +33,7 @@ pub use written::ErrorRule;
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
 use std::path::Path;
+use written::Compile;
 use xxhash_rust::xxh3::Xxh3;
 use yaml::nearest;
 
@@ -61,7 +62,7 @@ impl RuleSet {
     /// # Errors
     /// Never in a released binary: a test loads them.
     pub fn shipped() -> Result<Self, Faults> {
-        Self::compile(files::shipped(), Examples::Trusted)
+        Self::compile(files::shipped(), Check::Shipped)
     }
 
     /// The shipped rules with their examples run, as a folder's are.
@@ -69,7 +70,7 @@ impl RuleSet {
     /// # Errors
     /// As [`RuleSet::load`].
     pub fn shipped_and_checked() -> Result<Self, Faults> {
-        Self::compile(files::shipped(), Examples::Run)
+        Self::compile(files::shipped(), Check::Full)
     }
 
     /// The rules of a folder. Files it does not have (`masks.yaml`, …, or all of `errors/`) are the shipped ones.
@@ -77,7 +78,7 @@ impl RuleSet {
     /// # Errors
     /// All faults found, with file, line and what to do.
     pub fn load(folder: &Path) -> Result<Self, Faults> {
-        Self::compile(files::read(folder)?, Examples::Run)
+        Self::compile(files::read(folder)?, Check::Full)
     }
 
     /// The rules of these files (path below the folder to content).
@@ -85,13 +86,13 @@ impl RuleSet {
     /// # Errors
     /// As [`RuleSet::load`].
     pub fn from_files(files: &Files) -> Result<Self, Faults> {
-        Self::compile(files.clone(), Examples::Run)
+        Self::compile(files.clone(), Check::Full)
     }
 
-    fn compile(mut files: Files, examples: Examples) -> Result<Self, Faults> {
+    fn compile(mut files: Files, check: Check) -> Result<Self, Faults> {
         complete(&mut files);
         let mut faults = unknown_files(&files);
-        let errors = read_errors(&files, &mut faults);
+        let errors = read_errors(&files, check, &mut faults);
         let [masks, ownership, chain] = ["masks.yaml", "ownership.yaml", "chain.yaml"].map(|path| text(&files, path));
         let identity = note(&mut faults, IdentityRules::from_yaml(masks, ownership, chain));
         let dimensions = note(&mut faults, DimensionRules::from_yaml(text(&files, "dimensions.yaml")));
@@ -99,7 +100,7 @@ impl RuleSet {
         if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue)) =
             (errors, identity, dimensions, catalogue)
         {
-            if matches!(examples, Examples::Run) {
+            if matches!(check, Check::Full) {
                 faults.extend(
                     self_check::run_examples(&errors)
                         .failed
@@ -158,16 +159,18 @@ impl RuleSet {
 /// What keeps the rules from being compiled at all.
 pub fn run_examples(folder: Option<&Path>) -> Result<ExamplesRun, Faults> {
     let files = folder.map_or_else(|| Ok(files::shipped()), files::read)?;
-    RuleSet::compile(files, Examples::Trusted).map(|rules| self_check::run_examples(&rules.errors))
+    RuleSet::compile(files, Check::Compile).map(|rules| self_check::run_examples(&rules.errors))
 }
 
-/// Whether examples are run while compiling.
+/// How much is checked while reading.
 #[derive(Debug, Clone, Copy)]
-enum Examples {
-    /// All of them; one that does not hold is a fault.
-    Run,
-    /// Not now: a test of the build ran them, or somebody runs them next.
-    Trusted,
+enum Check {
+    /// Everything: an example that does not hold is a fault.
+    Full,
+    /// All but the examples: somebody runs them next and wants to see each.
+    Compile,
+    /// What the build's own tests do not prove.
+    Shipped,
 }
 
 /// Fills in what a folder leaves out.
@@ -203,11 +206,15 @@ fn unknown_files(files: &Files) -> Vec<Fault> {
         .collect()
 }
 
-fn read_errors(files: &Files, faults: &mut Vec<Fault>) -> Option<ErrorRules> {
+fn read_errors(files: &Files, check: Check, faults: &mut Vec<Fault>) -> Option<ErrorRules> {
+    let compile = match check {
+        Check::Full | Check::Compile => Compile::Now,
+        Check::Shipped => Compile::WhenNeeded,
+    };
     let mut rules = Vec::new();
     let before = faults.len();
     for (path, text) in files.iter().filter(|(path, _)| path.starts_with("errors/")) {
-        let (read, wrong) = written::read(path, text);
+        let (read, wrong) = written::read(path, text, compile);
         rules.extend(read);
         faults.extend(wrong);
     }

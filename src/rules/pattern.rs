@@ -11,53 +11,67 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{
     Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition,
 };
+use std::sync::{Arc, OnceLock};
 
 /// Compiled size of one expression, in bytes. `\w{1000}` is refused, thirty `\S+` are not.
 const SIZE_LIMIT: usize = 2 << 20;
 /// Strings one expression may need one of: more would crowd the automaton for little.
 const ALTERNATIVES: usize = 24;
 
-/// A compiled expression.
-#[derive(Debug, Clone)]
+/// An expression, compiled when it is first asked: most of the shipped ones never are.
+#[derive(Debug)]
 pub(crate) struct Pattern {
-    regex: Regex,
+    regex: Lazy,
     /// Lower case; one of them stands in every text that matches. Empty: nothing is known.
     needed: Vec<Vec<u8>>,
     /// How much literal text it holds: the more, the more specific.
     weight: usize,
-    relaxed: Option<Box<Relaxed>>,
+    relaxed: Option<Arc<Relaxed>>,
 }
 
 /// The same expression, blind to which digit stands where.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Relaxed {
-    pub(crate) regex: Regex,
-    pub(crate) needed: Vec<Vec<u8>>,
+    regex: Lazy,
+    needed: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Lazy {
+    source: String,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
-    /// Compiles an expression; the error is for a person.
+    /// Reads an expression; the error is for a person.
     pub(crate) fn new(source: &str) -> Result<Self, String> {
-        let hir = regex_syntax::parse(source).map_err(|error| first_line(&error.to_string()))?;
-        let regex = compile(source)?;
-        if regex.is_match("") {
+        let source = ascii_classes(source);
+        let hir = regex_syntax::parse(&source).map_err(|error| first_line(&error.to_string()))?;
+        if hir.properties().minimum_len() == Some(0) {
             return Err("it matches the empty text, so it matches everything".to_owned());
         }
-        let relaxed = if tells_digits_apart(&hir) {
+        let relaxed = tells_digits_apart(&hir).then(|| {
             let blind = relax(&hir);
-            Some(Box::new(Relaxed {
-                regex: compile(&blind.to_string())?,
+            Arc::new(Relaxed {
                 needed: needed(&blind),
-            }))
-        } else {
-            None
-        };
+                regex: Lazy::new(blind.to_string()),
+            })
+        });
         Ok(Self {
-            regex,
+            regex: Lazy::new(source),
             needed: needed(&hir),
             weight: literal_length(&hir),
             relaxed,
         })
+    }
+
+    /// Compiles it now; the error is for a person.
+    pub(crate) fn compile(&self) -> Result<(), String> {
+        let relaxed = self.relaxed.as_deref().map(|relaxed| &relaxed.regex);
+        [Some(&self.regex), relaxed]
+            .into_iter()
+            .flatten()
+            .try_for_each(|lazy| compile(&lazy.source).map(|_| ()))
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
@@ -65,7 +79,7 @@ impl Pattern {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        self.regex.as_str()
+        &self.regex.source
     }
 
     pub(crate) fn needed(&self) -> &[Vec<u8>] {
@@ -76,9 +90,55 @@ impl Pattern {
         self.weight
     }
 
-    pub(crate) fn relaxed(&self) -> Option<&Relaxed> {
-        self.relaxed.as_deref()
+    pub(crate) fn relaxed(&self) -> Option<&Arc<Relaxed>> {
+        self.relaxed.as_ref()
     }
+}
+
+impl Relaxed {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    pub(crate) fn needed(&self) -> &[Vec<u8>] {
+        &self.needed
+    }
+}
+
+impl Lazy {
+    fn new(source: String) -> Self {
+        Self {
+            source,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// An expression that does not compile matches nothing. Those of a folder were compiled when it was loaded, those
+    /// shipped by a test.
+    fn is_match(&self, text: &str) -> bool {
+        let regex = self.compiled.get_or_init(|| compile(&self.source).ok());
+        regex.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+/// `\d` means the ten digits and `\b` the border of an ASCII word: smaller to compile, faster on text that is not
+/// ASCII, and an `ECONNREFUSED` between Chinese characters is still found.
+fn ascii_classes(source: &str) -> String {
+    let mut ascii = String::with_capacity(source.len() + 16);
+    let mut chars = source.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            ascii.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('d') => ascii.push_str("[0-9]"),
+            Some('b') => ascii.push_str(r"(?-u:\b)"),
+            Some(other) => ascii.extend(['\\', other]),
+            None => ascii.push('\\'),
+        }
+    }
+    ascii
 }
 
 fn compile(source: &str) -> Result<Regex, String> {
@@ -248,10 +308,36 @@ fn tells_digits_apart(hir: &Hir) -> bool {
         HirKind::Empty | HirKind::Look(_) => false,
         HirKind::Literal(literal) => literal.0.iter().any(u8::is_ascii_digit),
         HirKind::Class(class) => !matches!(digits_of(class), 0 | 10),
-        HirKind::Repetition(repetition) => tells_digits_apart(&repetition.sub),
+        HirKind::Repetition(repetition) => counts_digits(repetition) || tells_digits_apart(&repetition.sub),
         HirKind::Capture(capture) => tells_digits_apart(&capture.sub),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(tells_digits_apart),
     }
+}
+
+/// Whether it counts digits: `\d{13}`, `\d{1,3}`. The memo does not keep the length of long numbers.
+fn counts_digits(repetition: &Repetition) -> bool {
+    let of_digits =
+        matches!(repetition.sub.kind(), HirKind::Class(class) if digits_of(class) == 10 && few_others(class));
+    of_digits && (repetition.min > 1 || repetition.max.is_some_and(|max| max > 1))
+}
+
+/// Whether a class is digits and little else: a counted `\w` or `[0-9a-f]` is of ids, which keep their length.
+fn few_others(class: &Class) -> bool {
+    let starts_with_digits = match class {
+        Class::Unicode(class) => class
+            .ranges()
+            .first()
+            .is_some_and(|r| r.start() == '0' && r.end() == '9'),
+        Class::Bytes(class) => class
+            .ranges()
+            .first()
+            .is_some_and(|r| r.start() == b'0' && r.end() == b'9'),
+    };
+    let letters = match class {
+        Class::Unicode(class) => class.ranges().iter().any(|r| ('A'..='z').contains(&r.start())),
+        Class::Bytes(class) => class.ranges().iter().any(|r| (b'A'..=b'z').contains(&r.start())),
+    };
+    starts_with_digits && !letters
 }
 
 /// How many of the ten ASCII digits a class holds.
@@ -287,6 +373,12 @@ fn relax(hir: &Hir) -> Hir {
             )
         }
         HirKind::Class(class) => Hir::class(widen(class)),
+        HirKind::Repetition(repetition) if counts_digits(repetition) => Hir::repetition(Repetition {
+            min: repetition.min.min(1),
+            max: None,
+            greedy: repetition.greedy,
+            sub: Box::new(relax(&repetition.sub)),
+        }),
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
             min: repetition.min,
             max: repetition.max,
@@ -351,14 +443,21 @@ mod tests {
             assert_eq!(Pattern::new(source).unwrap().relaxed().is_some(), relaxed, "{source}");
         }
         let pattern = Pattern::new(r"Code: 25[0-3]\b").unwrap();
-        assert!(pattern.relaxed().unwrap().regex.is_match("Code: 000"));
+        assert!(pattern.relaxed().unwrap().is_match("Code: 000"));
         assert!(!pattern.is_match("Code: 000"));
+    }
+
+    #[test]
+    fn borders_and_digits_are_ascii() {
+        let pattern = Pattern::new(r"\bECONNREFUSED\b \d+\\d").unwrap();
+        assert!(pattern.is_match(r"连接ECONNREFUSED 12\d"));
+        assert!(!pattern.is_match(r"xECONNREFUSED 12\d"));
     }
 
     #[test]
     fn an_expression_that_is_too_big_or_matches_all_is_refused_with_a_reason() {
         for source in [r"(\w{500}){500}", r"x*", "(", r"(?=x)"] {
-            let reason = Pattern::new(source).unwrap_err();
+            let reason = Pattern::new(source).and_then(|pattern| pattern.compile()).unwrap_err();
             assert!(!reason.is_empty() && !reason.contains('\n'), "{reason}");
         }
     }

@@ -52,7 +52,7 @@ pub struct ErrorRule {
 }
 
 /// One way to match: every key given must hold, of the values of a key any one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Alternative {
     pub(crate) classes: Vec<String>,
     pub(crate) messages: Vec<Pattern>,
@@ -70,9 +70,19 @@ impl Alternative {
     }
 }
 
+/// When expressions are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compile {
+    /// At once, so that one that cannot be is a fault.
+    Now,
+    /// When first asked: a test of the build compiled them all.
+    WhenNeeded,
+}
+
 /// The rules of one file and what is wrong with it.
-pub(crate) fn read(file: &str, text: &str) -> (Vec<ErrorRule>, Vec<Fault>) {
+pub(crate) fn read(file: &str, text: &str, compile: Compile) -> (Vec<ErrorRule>, Vec<Fault>) {
     let mut reading = Reading::new(file, text);
+    reading.compile = compile;
     let name = file.rsplit('/').next().unwrap_or(file);
     let category: Arc<str> = Arc::from(name.strip_suffix(".yaml").unwrap_or(name));
     if !is_snake_case(&category) {
@@ -246,7 +256,15 @@ fn classes(reading: &mut Reading<'_>, mapping: &Mapping, key: &str) -> Vec<Strin
 fn patterns(reading: &mut Reading<'_>, mapping: &Mapping, key: &str) -> Vec<Pattern> {
     let mut patterns = Vec::new();
     for source in reading.texts(mapping, key) {
-        match Pattern::new(&source) {
+        let read = Pattern::new(&source).and_then(|pattern| {
+            let compiled = if reading.compile == Compile::Now {
+                pattern.compile()
+            } else {
+                Ok(())
+            };
+            compiled.map(|()| pattern)
+        });
+        match read {
             Ok(pattern) => patterns.push(pattern),
             Err(error) => reading.fault_at(
                 key,

@@ -1,6 +1,7 @@
 //! Reads what a person wrote, and gathers all that is wrong with it instead of stopping at the first fault.
 
 use super::fault::Fault;
+use super::written::Compile;
 use serde_yaml_ng::{Mapping, Value};
 use std::collections::{HashMap, VecDeque};
 
@@ -15,6 +16,8 @@ pub(crate) struct Reading<'a> {
     ids: HashMap<&'a str, VecDeque<usize>>,
     here: Option<(String, Option<usize>)>,
     faults: Vec<Fault>,
+    /// When expressions found here are compiled.
+    pub(crate) compile: Compile,
 }
 
 impl<'a> Reading<'a> {
@@ -33,6 +36,7 @@ impl<'a> Reading<'a> {
             ids,
             here: None,
             faults: Vec::new(),
+            compile: Compile::Now,
         }
     }
 

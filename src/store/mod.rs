@@ -9,7 +9,9 @@ mod sqlite;
 
 pub use answers::*;
 pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
-pub use sqlite::{Durability, OpenError, Retained, Retention, Store, StoreOptions, WriteError, WriteErrorKind, Writer};
+pub use sqlite::{
+    Durability, LearnedName, OpenError, Retained, Retention, Store, StoreOptions, WriteError, WriteErrorKind, Writer,
+};
 
 /// Why a question could not be answered.
 #[derive(Debug, thiserror::Error)]

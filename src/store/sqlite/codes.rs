@@ -80,9 +80,10 @@ codes!(
 impl Column {
     /// Bytes of a value.
     pub(super) const fn width(self) -> usize {
-        match self {
-            Column::IssueFirst | Column::IssueLast | Column::IssueTotal => 8,
-            _ => 4,
+        if matches!(self, Column::IssueFirst | Column::IssueLast | Column::IssueTotal) {
+            8
+        } else {
+            4
         }
     }
 }

@@ -7,7 +7,7 @@ use super::bytes::{Sparse, merge_sparse};
 use super::codes::{COUNT_CHUNK, Dim, Level, count_key, field_code, low32};
 use super::set::IdSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Whole minutes: the first, and the one after the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,12 @@ impl Window {
     }
 
     /// Nanoseconds at which it begins.
-    pub(super) fn from_nanos(self) -> u64 {
+    pub(super) fn begin_nanos(self) -> u64 {
         u64::from(self.from).saturating_mul(60_000_000_000)
     }
 
     /// Nanoseconds at which it has ended.
-    pub(super) fn to_nanos(self) -> u64 {
+    pub(super) fn end_nanos(self) -> u64 {
         u64::from(self.to).saturating_mul(60_000_000_000)
     }
 
@@ -53,31 +53,49 @@ impl Window {
     }
 }
 
-/// Counts gathered before they are written.
+/// Counts gathered before they are written: a list per dimension, so that a flush of many thousand rows takes a few
+/// megabytes and is sorted piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// Dimension, minute and id in one number.
-    counts: HashMap<u128, u64, foldhash::fast::FixedState>,
+    by_dim: BTreeMap<Dim, Vec<Count>>,
+}
+
+/// A count in a slot: a minute, or an hour once minutes are written.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    slot: u32,
+    id: u32,
+    count: u64,
+}
+
+impl Count {
+    /// The order of the rows they go into.
+    fn place(&self) -> (u32, u32, u32) {
+        (self.id / COUNT_CHUNK, self.slot, self.id)
+    }
 }
 
 impl Gathered {
-    pub(super) fn add(&mut self, dim: Dim, minute: u32, id: u32, count: u64) {
-        let key = u128::from(dim.code()) << 64 | u128::from(id) << 32 | u128::from(minute);
-        let sum = self.counts.entry(key).or_default();
-        *sum = sum.saturating_add(count);
+    /// Adds the counts of one dimension: (minute, id, count).
+    pub(super) fn add(&mut self, dim: Dim, counts: impl Iterator<Item = (u32, u32, u64)>) {
+        let counts = counts.map(|(slot, id, count)| Count { slot, id, count });
+        let gathered = self.by_dim.entry(dim).or_default();
+        gathered.extend(counts);
+        settle(gathered);
     }
 
     /// Events by value: (number of the field, number of the value), of dimensions a dictionary names.
     pub(super) fn by_value(&self) -> BTreeMap<(u8, u32), u64> {
         let mut sums = BTreeMap::new();
-        #[allow(clippy::iter_over_hash_type, reason = "summed into an ordered map")]
-        for (key, count) in &self.counts {
-            let (dim, id, _) = unpack(*key);
-            let named = dim
+        for (dim, counts) in &self.by_dim {
+            let named = Some(*dim)
                 .filter(|dim| !matches!(dim, Dim::LoudJob | Dim::Group))
                 .and_then(Dim::field);
-            if let Some(code) = named.and_then(field_code).filter(|_| id > 0) {
-                let sum: &mut u64 = sums.entry((code, id)).or_default();
+            let Some(code) = named.and_then(field_code) else {
+                continue;
+            };
+            for Count { id, count, .. } in counts.iter().filter(|count| count.id > 0) {
+                let sum: &mut u64 = sums.entry((code, *id)).or_default();
                 *sum = sum.saturating_add(*count);
             }
         }
@@ -86,58 +104,49 @@ impl Gathered {
 
     /// Adds all of them to what is stored.
     pub(super) fn write(self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut entries: Vec<Entry> = Vec::with_capacity(self.counts.len() * 2);
-        #[allow(clippy::iter_over_hash_type, reason = "sorted before it is used")]
-        for (key, count) in self.counts {
-            let (Some(dim), id, minute) = unpack(key) else {
-                continue;
-            };
-            for (level, slot) in [(Level::Minute, minute), (Level::Hour, minute / 60)] {
-                let row = count_key(dim, level, id / COUNT_CHUNK, slot);
-                entries.push(Entry {
-                    row,
-                    offset: id % COUNT_CHUNK,
-                    count,
-                });
-            }
-        }
-        entries.sort_unstable_by_key(|entry| (entry.row, entry.offset));
-        let mut read = connection.prepare_cached("SELECT data FROM counts WHERE key = ?1")?;
-        let mut write = connection.prepare_cached("INSERT OR REPLACE INTO counts(key, data) VALUES (?1, ?2)")?;
-        let mut more: Vec<(u32, u64)> = Vec::new();
-        for of_row in entries.chunk_by(|a, b| a.row == b.row) {
-            more.clear();
-            for entry in of_row {
-                match more.last_mut() {
-                    Some((offset, count)) if *offset == entry.offset => *count = count.saturating_add(entry.count),
-                    Some(_) | None => more.push((entry.offset, entry.count)),
-                }
-            }
-            let Some(row) = of_row.first().map(|entry| entry.row) else {
-                continue;
-            };
-            let merged = read
-                .query_row([row], |row| {
-                    Ok(merge_sparse(row.get_ref(0)?.as_blob().unwrap_or_default(), &more))
-                })
-                .optional()?;
-            write.execute(params![row, merged.unwrap_or_else(|| merge_sparse(&[], &more))])?;
+        for (dim, mut counts) in self.by_dim {
+            write_level(connection, dim, Level::Minute, &counts)?;
+            counts.iter_mut().for_each(|count| count.slot /= 60);
+            settle(&mut counts);
+            write_level(connection, dim, Level::Hour, &counts)?;
         }
         Ok(())
     }
 }
 
-fn unpack(key: u128) -> (Option<Dim>, u32, u32) {
-    let low = |bits: u128| u32::try_from(bits & 0xffff_ffff).unwrap_or(0);
-    let code = low(key >> 64);
-    let dim = Dim::ALL.iter().copied().find(|dim| u32::from(dim.code()) == code);
-    (dim, low(key >> 32), low(key))
+/// Sorts counts as their rows are and adds up those of one place.
+fn settle(counts: &mut Vec<Count>) {
+    counts.sort_unstable_by_key(Count::place);
+    counts.dedup_by(|next, kept| {
+        let same = next.slot == kept.slot && next.id == kept.id;
+        if same {
+            kept.count = kept.count.saturating_add(next.count);
+        }
+        same
+    });
 }
 
-struct Entry {
-    row: i64,
-    offset: u32,
-    count: u64,
+/// Adds settled counts to the rows of a level.
+fn write_level(connection: &Connection, dim: Dim, level: Level, counts: &[Count]) -> rusqlite::Result<()> {
+    let mut read = connection.prepare_cached("SELECT data FROM counts WHERE key = ?1")?;
+    let mut write = connection.prepare_cached("INSERT OR REPLACE INTO counts(key, data) VALUES (?1, ?2)")?;
+    let mut more: Vec<(u32, u64)> = Vec::new();
+    let row_of = |count: &Count| (count.id / COUNT_CHUNK, count.slot);
+    for of_row in counts.chunk_by(|a, b| row_of(a) == row_of(b)) {
+        let Some((chunk, slot)) = of_row.first().map(row_of) else {
+            continue;
+        };
+        more.clear();
+        more.extend(of_row.iter().map(|count| (count.id % COUNT_CHUNK, count.count)));
+        let key = count_key(dim, level, chunk, slot);
+        let merged = read
+            .query_row([key], |row| {
+                Ok(merge_sparse(row.get_ref(0)?.as_blob().unwrap_or_default(), &more))
+            })
+            .optional()?;
+        write.execute(params![key, merged.unwrap_or_else(|| merge_sparse(&[], &more))])?;
+    }
+    Ok(())
 }
 
 /// Which ids a walk visits.

@@ -115,12 +115,14 @@ impl OpenError {
 
     pub(super) fn of_io(folder: PathBuf, error: &std::io::Error) -> Self {
         let why = error.to_string();
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => OpenError::DiskFull(folder),
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                OpenError::ReadOnly { folder, why }
-            }
-            _ => OpenError::Other { folder, why },
+        use std::io::ErrorKind;
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            OpenError::DiskFull(folder)
+        } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
+            OpenError::ReadOnly { folder, why }
+        } else {
+            OpenError::Other { folder, why }
         }
     }
 }

@@ -185,6 +185,9 @@ impl Store {
     }
 }
 
+/// A name learned: job id, job name.
+pub type LearnedName = (Box<str>, Box<str>);
+
 /// The writing side of a store. Handles share one connection and take turns.
 #[derive(Clone)]
 pub struct Writer {
@@ -237,7 +240,7 @@ impl Writer {
     ///
     /// # Errors
     /// The store could not be read.
-    pub fn learned(&self) -> Result<Vec<(Box<str>, Box<str>)>, WriteError> {
+    pub fn learned(&self) -> Result<Vec<LearnedName>, WriteError> {
         self.with(|side| {
             let mut read = side
                 .connection

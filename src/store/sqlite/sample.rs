@@ -140,16 +140,16 @@ pub(super) fn decode(
     for _ in 0..take(rest)? {
         let field = u8::try_from(take(rest)?).ok().and_then(field_of)?;
         let value = names(field, take_id(rest)?);
-        match field {
-            Field::Layout => sample.layout = value.unwrap_or_default(),
-            Field::Level => sample.level = value,
-            Field::Logger => sample.logger = value,
-            Field::Thread => sample.thread = value,
-            dimension => {
-                if let Some(value) = value {
-                    sample.dimensions.insert(dimension.name().to_owned(), value);
-                }
-            }
+        if field == Field::Layout {
+            sample.layout = value.unwrap_or_default();
+        } else if field == Field::Level {
+            sample.level = value;
+        } else if field == Field::Logger {
+            sample.logger = value;
+        } else if field == Field::Thread {
+            sample.thread = value;
+        } else if let Some(value) = value {
+            sample.dimensions.insert(field.name().to_owned(), value);
         }
     }
     for _ in 0..take(rest)? {

@@ -58,7 +58,7 @@ pub(super) fn diff(base: &str, text: &str) -> Vec<u8> {
 
 /// The whole lines, each with its end, with which both begin.
 fn common_head<'a>(base: &str, text: &'a str) -> &'a str {
-    let same = base.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+    let same = same_head(base.as_bytes(), text.as_bytes());
     let end = memchr::memrchr(b'\n', text.as_bytes().get(..same).unwrap_or_default()).map_or(0, |at| at + 1);
     text.get(..end).unwrap_or_default()
 }
@@ -78,6 +78,33 @@ fn common_tail<'a>(base: &str, text: &'a str) -> Option<&'a str> {
     let from = text.len().checked_sub(same)?;
     let begin = memchr::memchr(b'\n', text.as_bytes().get(from..)?)?;
     text.get(from + begin + 1..)
+}
+
+/// Bytes compared at once.
+const BLOCK: usize = 64;
+
+/// How many bytes both begin with: blocks first, then the bytes of the block that differs.
+fn same_head(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a
+        .chunks_exact(BLOCK)
+        .zip(b.chunks_exact(BLOCK))
+        .take_while(|(a, b)| a == b)
+        .count()
+        * BLOCK;
+    let rest = a.iter().skip(blocks).zip(b.iter().skip(blocks));
+    blocks + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes both end with.
+fn same_tail(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a
+        .rchunks_exact(BLOCK)
+        .zip(b.rchunks_exact(BLOCK))
+        .take_while(|(a, b)| a == b)
+        .count()
+        * BLOCK;
+    let rest = a.iter().rev().skip(blocks).zip(b.iter().rev().skip(blocks));
+    blocks + rest.take_while(|(a, b)| a == b).count()
 }
 
 fn lines_in(text: &str) -> usize {
@@ -195,6 +222,17 @@ mod tests {
         #[test]
         fn broken_patches_give_nothing_or_something_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let _ = patched("a\nb\nc", &bytes);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_the_same_as_far_as_they_are() {
+        let long = "x".repeat(200);
+        for at in [0, 1, 63, 64, 65, 127, 128, 199] {
+            let mut other = long.clone().into_bytes();
+            other[at] = b'y';
+            assert_eq!(same_head(long.as_bytes(), &other), at);
+            assert_eq!(same_tail(long.as_bytes(), &other), 199 - at);
         }
     }
 

@@ -51,7 +51,7 @@ impl Snapshot<'_> {
     fn seen_in(&self, issues: IdSet, window: Window) -> Result<IdSet, ReadError> {
         let first = self.wide(Column::IssueFirst)?;
         let last = self.wide(Column::IssueLast)?;
-        let (from, to) = (window.from_nanos(), window.to_nanos());
+        let (from, to) = (window.begin_nanos(), window.end_nanos());
         let inside = |nanos: u64| nanos >= from && nanos < to;
         let mut seen = IdSet::none(issues.size());
         let mut around = IdSet::none(issues.size());

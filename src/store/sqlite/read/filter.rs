@@ -118,9 +118,10 @@ impl Snapshot<'_> {
         match test {
             Test::OneOf(patterns) => {
                 for pattern in patterns {
-                    found.extend(match field {
-                        Field::Fingerprint => self.fingerprints_like(pattern)?,
-                        _ => dictionary::matching(self.connection, field, pattern).map_err(failed)?,
+                    found.extend(if field == Field::Fingerprint {
+                        self.fingerprints_like(pattern)?
+                    } else {
+                        dictionary::matching(self.connection, field, pattern).map_err(failed)?
                     });
                 }
             }
@@ -208,11 +209,8 @@ impl Snapshot<'_> {
                 let millis = when.millis(frame.now_millis()).max(0);
                 let wanted = u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000);
                 let after = matches!(op, Op::Greater | Op::AtLeast);
-                let column = match field {
-                    Field::EventTime if after => Column::IssueLast,
-                    Field::LastSeen => Column::IssueLast,
-                    _ => Column::IssueFirst,
-                };
+                let by_last = field == Field::LastSeen || (field == Field::EventTime && after);
+                let column = if by_last { Column::IssueLast } else { Column::IssueFirst };
                 Ok(IdSet::of(&self.wide(column)?, |nanos| op.holds(&nanos, &wanted)))
             }
             (Field::State, Test::OneOf(patterns)) => {
@@ -295,22 +293,29 @@ impl Snapshot<'_> {
     }
 
     fn has(&self, field: Field) -> Result<IdSet, ReadError> {
-        let size = self.numbers.next_issue;
-        match field {
-            Field::Rule => self.issues_of(&Values::Known.select(&self.narrow(Column::FpRule)?)),
-            Field::TopFrame => self.issues_of(&Values::Known.select(&self.narrow(Column::FpTopFrame)?)),
-            Field::ExceptionChain => self.chain(&[]),
-            Field::Assignee => Ok(self.said(|said| said.assignee.is_some())),
-            posted if POSTED.contains(&posted) => {
-                let mut set = IdSet::none(size);
-                if let Some(code) = field_code(posted) {
-                    postings::collect_any(self.connection, code, &mut set).map_err(failed)?;
-                }
-                Ok(set)
+        if POSTED.contains(&field) {
+            let mut set = IdSet::none(self.numbers.next_issue);
+            if let Some(code) = field_code(field) {
+                postings::collect_any(self.connection, code, &mut set).map_err(failed)?;
             }
-            // What every issue has.
-            _ => Ok(IdSet::all(size)),
+            return Ok(set);
         }
+        if field == Field::Rule || field == Field::TopFrame {
+            let column = if field == Field::Rule {
+                Column::FpRule
+            } else {
+                Column::FpTopFrame
+            };
+            return self.issues_of(&Values::Known.select(&self.narrow(column)?));
+        }
+        if field == Field::ExceptionChain {
+            return self.chain(&[]);
+        }
+        if field == Field::Assignee {
+            return Ok(self.said(|said| said.assignee.is_some()));
+        }
+        // What every issue has.
+        Ok(IdSet::all(self.numbers.next_issue))
     }
 
     fn is(&self, word: IsWord, frame: Frame) -> Result<IdSet, ReadError> {
@@ -318,12 +323,12 @@ impl Snapshot<'_> {
         let in_state = |state: IssueState| self.said(|said| said.state_at(now) == state);
         Ok(match word {
             IsWord::New => {
-                let end = frame.window.to_nanos();
+                let end = frame.window.end_nanos();
                 let until = u64::try_from(now.max(0))
                     .unwrap_or(0)
                     .saturating_mul(1_000_000)
                     .min(end);
-                let from = frame.window.from_nanos().max(until.saturating_sub(DAY_NANOS));
+                let from = frame.window.begin_nanos().max(until.saturating_sub(DAY_NANOS));
                 IdSet::of(&self.wide(Column::IssueFirst)?, |first| first >= from && first < end)
             }
             IsWord::State(StateName::Open) => {

@@ -14,6 +14,9 @@ use std::collections::HashMap;
 /// Longest window whose sparkline is read minute by minute; beyond, hours fall whole into the bucket they begin in.
 const BY_MINUTE: u32 = 48 * 60;
 
+/// Sum and counts by bucket, by id.
+pub(super) type Counted = HashMap<u32, (u64, Vec<u64>), foldhash::fast::FixedState>;
+
 /// A fingerprint with what the store keeps of it.
 pub(super) struct Described {
     pub(super) fingerprint: Fingerprint,
@@ -48,11 +51,11 @@ impl Snapshot<'_> {
         size: u32,
         window: Window,
         buckets: usize,
-    ) -> Result<HashMap<u32, (u64, Vec<u64>), foldhash::fast::FixedState>, ReadError> {
+    ) -> Result<Counted, ReadError> {
         self.in_time()?;
         let buckets = buckets.min(1_000);
         let mut set = IdSet::none(size);
-        let mut counted: HashMap<u32, (u64, Vec<u64>), foldhash::fast::FixedState> = HashMap::default();
+        let mut counted = Counted::default();
         for id in ids {
             set.insert(*id);
             counted.insert(*id, (0, vec![0; buckets]));

@@ -18,6 +18,7 @@ use super::super::counts::{Ids, Window, sums};
 use super::super::dictionary;
 use super::super::write::{part_id, severity_id};
 use super::errors::value;
+use super::issues::Counted;
 use super::{Snapshot, failed, time_text};
 use crate::event::{Part, Severity};
 use crate::query::Field;
@@ -75,7 +76,7 @@ impl Snapshot<'_> {
             tally.count += count;
             tally.issues += 1;
             let first = value(&first, id);
-            tally.new += u64::from(first >= window.from_nanos() && first < window.to_nanos());
+            tally.new += u64::from(first >= window.begin_nanos() && first < window.end_nanos());
             let severity = value(&severities, fp);
             tally.critical += u64::from(severity == critical);
             tally.high += u64::from(severity == high);
@@ -118,7 +119,7 @@ impl Snapshot<'_> {
             let size = ids.iter().max().map_or(0, |max| max.saturating_add(1));
             self.count(Dim::LoudJob, &ids, size, window, ask.sparkline)?
         } else {
-            Default::default()
+            Counted::default()
         };
         let mut items = Vec::with_capacity(ids.len());
         for id in ids {
@@ -227,11 +228,7 @@ fn health(tally: &Tally, fleet: Fleet) -> (u32, Vec<String>) {
         Some(more) => first.saturating_add(more.saturating_mul(each)).min(most),
     };
     let issues = |number: u64| if number == 1 { "issue" } else { "issues" };
-    let share = if fleet.count > 0 {
-        tally.count.saturating_mul(100) / fleet.count
-    } else {
-        0
-    };
+    let share = tally.count.saturating_mul(100).checked_div(fleet.count).unwrap_or(0);
     let (critical, high) = (tally.critical, tally.high);
     let losses = [
         (

@@ -4,12 +4,15 @@ use super::super::codes::{Column, POSTED, field_code, posting_key};
 use super::super::states;
 use super::errors::value;
 use super::{Snapshot, failed, time_text};
-use crate::event::{EventTime, Fingerprint, IssueId};
+use crate::event::{EventTime, IssueId};
 use crate::fold::Ledger;
 use crate::query::{FIELDS, Field, StateName};
 use crate::store::{IssueNotes, Marker, Page, ReadError, StoredReject, Totals};
 use rusqlite::params;
 use std::collections::BTreeMap;
+
+/// Fingerprints that suggestions choose from: those with most issues.
+const MOST_FINGERPRINTS: usize = 10_000;
 
 impl Snapshot<'_> {
     pub(super) fn rejects(&self, limit: usize, after: Option<&str>) -> Result<Page<StoredReject>, ReadError> {
@@ -143,30 +146,44 @@ impl Snapshot<'_> {
             text.get(..prefix.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
         };
-        let mut found: Vec<(String, u64)> = match known {
-            Field::State => self.states(fits),
-            Field::Fingerprint => {
-                let mut found = Vec::new();
-                for (id, issues) in self.issues_by(None)? {
-                    if let Some(described) = self.described(id)? {
-                        found.push((Fingerprint::to_string(&described.fingerprint), issues));
-                    }
-                    if found.len() > 10_000 {
-                        break;
-                    }
-                }
-                found
-            }
-            Field::Group => self.named(known, self.issues_by(Some(Column::FpGroup))?)?,
-            Field::Rule => self.named(known, self.issues_by(Some(Column::FpRule))?)?,
-            Field::TopFrame => self.named(known, self.issues_by(Some(Column::FpTopFrame))?)?,
-            Field::Stack | Field::Truncated => Vec::new(),
-            posted if POSTED.contains(&posted) => self.named(posted, self.posted_issues(posted)?)?,
-            other => self.dictionary_values(other)?,
+        let by_fingerprint = [
+            (Field::Group, Column::FpGroup),
+            (Field::Rule, Column::FpRule),
+            (Field::TopFrame, Column::FpTopFrame),
+        ];
+        let mut found = if let Some((field, column)) = by_fingerprint.iter().find(|(field, _)| *field == known) {
+            self.named(*field, self.issues_by(Some(*column))?)?
+        } else if known == Field::State {
+            self.states(fits)
+        } else if known == Field::Fingerprint {
+            self.fingerprint_values()?
+        } else if known == Field::Stack {
+            Vec::new()
+        } else if POSTED.contains(&known) {
+            self.named(known, self.posted_issues(known)?)?
+        } else {
+            self.dictionary_values(known)?
         };
         found.retain(|(text, count)| *count > 0 && fits(text));
         found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Fingerprints with their issues.
+    fn fingerprint_values(&self) -> Result<Vec<(String, u64)>, ReadError> {
+        let mut by_issues: Vec<(u64, u32)> = self
+            .issues_by(None)?
+            .into_iter()
+            .map(|(id, issues)| (issues, id))
+            .collect();
+        by_issues.sort_unstable_by(|a, b| b.cmp(a));
+        let mut found = Vec::new();
+        for (issues, id) in by_issues.into_iter().take(MOST_FINGERPRINTS) {
+            if let Some(described) = self.described(id)? {
+                found.push((described.fingerprint.to_string(), issues));
+            }
+        }
         Ok(found)
     }
 

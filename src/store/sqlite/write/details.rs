@@ -35,7 +35,6 @@ impl WriteSide {
             patches.push(Column::IssueFirst, issue, Patch::Min(nanos(delta.first_seen.nanos())));
             patches.push(Column::IssueLast, issue, Patch::Max(nanos(last_nanos)));
             patches.push(Column::IssueTotal, issue, Patch::Add(delta.count));
-            counts.add(Dim::Issue, minute, issue, delta.count);
             if self.states.watches(issue) {
                 touched.push(Touched {
                     issue,
@@ -45,6 +44,12 @@ impl WriteSide {
             }
             rows.push((detail_key(minute, issue), issue, fingerprint, delta));
         }
+        let minute_of_key = |key: i64| u32::try_from(key >> 32).unwrap_or(0);
+        counts.add(
+            Dim::Issue,
+            rows.iter()
+                .map(|(key, issue, _, delta)| (minute_of_key(*key), *issue, delta.count)),
+        );
         // In the order of the table, so that neighbours are written together.
         rows.sort_by_key(|(key, ..)| *key);
         for (key, issue, fingerprint, delta) in rows {

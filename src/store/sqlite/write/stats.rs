@@ -20,6 +20,22 @@ use std::sync::Arc;
 type ByAddress = HashMap<usize, [u32; 7], foldhash::fast::FixedState>;
 type SeriesByAddress = HashMap<(usize, usize), u32, foldhash::fast::FixedState>;
 
+/// A stat row in numbers.
+struct Resolved {
+    minute: u32,
+    series: u32,
+    identity: [u32; 7],
+    place: [u32; 7],
+    count: u64,
+    loud: bool,
+}
+
+impl Resolved {
+    fn counted(&self, value: Option<&u32>) -> Option<(u32, u32, u64)> {
+        value.map(|value| (self.minute, *value, self.count))
+    }
+}
+
 impl WriteSide {
     pub(super) fn put_stats(
         &mut self,
@@ -31,6 +47,7 @@ impl WriteSide {
         let mut identities = ByAddress::default();
         let mut places = ByAddress::default();
         let mut known = SeriesByAddress::default();
+        let mut resolved = Vec::with_capacity(rows.len());
         for row in rows {
             let minute = minute_of(row.minute.0);
             let identity_at = Arc::as_ptr(&row.identity).addr();
@@ -60,16 +77,31 @@ impl WriteSide {
                     series
                 }
             };
-            counts.add(Dim::Series, minute, series, row.count);
-            counts.add(Dim::Total, minute, 0, row.count);
-            for (dim, value) in OF_IDENTITY.iter().zip(identity).chain(OF_PLACE.iter().zip(place)) {
-                counts.add(*dim, minute, value, row.count);
-            }
-            if row.identity.part != Part::Noise {
-                let [job, ..] = place;
-                counts.add(Dim::LoudJob, minute, job, row.count);
-            }
+            resolved.push(Resolved {
+                minute,
+                series,
+                identity,
+                place,
+                count: row.count,
+                loud: row.identity.part != Part::Noise,
+            });
         }
+        counts.add(
+            Dim::Series,
+            resolved.iter().map(|row| (row.minute, row.series, row.count)),
+        );
+        counts.add(Dim::Total, resolved.iter().map(|row| (row.minute, 0, row.count)));
+        for (at, dim) in OF_IDENTITY.iter().enumerate() {
+            counts.add(
+                *dim,
+                resolved.iter().filter_map(|row| row.counted(row.identity.get(at))),
+            );
+        }
+        for (at, dim) in OF_PLACE.iter().enumerate() {
+            counts.add(*dim, resolved.iter().filter_map(|row| row.counted(row.place.get(at))));
+        }
+        let loud = resolved.iter().filter(|row| row.loud);
+        counts.add(Dim::LoudJob, loud.filter_map(|row| row.counted(row.place.first())));
         Ok(())
     }
 

@@ -1,5 +1,12 @@
 //! Claims about identities, through the public API: cases as files, and what must hold for any text.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so"
+)]
+
 use proptest::prelude::*;
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::{Dimensions, ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Severity, Text, Thrown};

@@ -165,16 +165,17 @@ fn worked_out(frame: &Frame, language: Language, ownership: &Ownership) -> Optio
     let symbol = symbol(frame, language)?;
     let (layer, border) = match language {
         Language::Java => {
-            if ownership.is_plumbing(&symbol.class) {
+            let owner = ownership.owner(&symbol.class);
+            if owner.plumbing {
                 return None;
             }
-            (ownership.layer(&symbol.class), ownership.is_border(&symbol.class))
+            (owner.layer, owner.border)
         }
         Language::Python => (python_layer(frame), false),
         Language::Node => (node_layer(frame), false),
     };
     Some(OwnedFrame {
-        symbol: symbol.text(),
+        symbol: symbol.into_text(),
         layer,
         border,
     })

@@ -39,8 +39,35 @@ const KNOWN_LENGTH: usize = 1024;
 #[derive(Debug)]
 struct Mask {
     name: String,
-    needs: Vec<Finder<'static>>,
+    needs: Vec<Needle>,
     work: Work,
+}
+
+/// A literal without which a mask cannot match.
+#[derive(Debug)]
+struct Needle {
+    bytes: Present,
+    finder: Finder<'static>,
+}
+
+/// Which bytes a text holds: most literals are ruled out by it without a search.
+#[derive(Debug, Clone, Copy, Default)]
+struct Present([u64; 4]);
+
+impl Present {
+    fn of(text: &[u8]) -> Self {
+        let mut present = Self::default();
+        for byte in text {
+            if let Some(word) = present.0.get_mut(usize::from(byte >> 6)) {
+                *word |= 1 << (byte & 63);
+            }
+        }
+        present
+    }
+
+    fn covers(&self, needed: &Self) -> bool {
+        self.0.iter().zip(&needed.0).all(|(have, need)| have & need == *need)
+    }
 }
 
 #[derive(Debug)]
@@ -181,14 +208,16 @@ impl Masks {
 
     fn pass(&self, text: &str, told: &mut dyn FnMut(&str)) -> String {
         let mut masked = Cow::Borrowed(text);
+        let mut present = Present::of(text.as_bytes());
         for mask in &self.masks {
-            if !mask.wanted(&masked) {
+            if !mask.wanted(&masked, &present) {
                 continue;
             }
             if let Cow::Owned(changed) = mask.apply(&masked)
                 && changed != *masked
             {
                 told(&mask.name);
+                present = Present::of(changed.as_bytes());
                 masked = Cow::Owned(changed);
             }
         }
@@ -211,8 +240,9 @@ pub(crate) fn head(text: &str, limit: usize) -> &str {
 }
 
 impl Mask {
-    fn wanted(&self, text: &str) -> bool {
-        self.needs.is_empty() || self.needs.iter().any(|needle| needle.find(text.as_bytes()).is_some())
+    fn wanted(&self, text: &str, present: &Present) -> bool {
+        let stands = |needle: &Needle| present.covers(&needle.bytes) && needle.finder.find(text.as_bytes()).is_some();
+        self.needs.is_empty() || self.needs.iter().any(stands)
     }
 
     fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -332,7 +362,14 @@ fn compile(entry: &MaskEntry) -> Result<Mask, Fault> {
     };
     Ok(Mask {
         name: entry.name.clone(),
-        needs: entry.needs.iter().map(|n| Finder::new(n).into_owned()).collect(),
+        needs: entry
+            .needs
+            .iter()
+            .map(|literal| Needle {
+                bytes: Present::of(literal.as_bytes()),
+                finder: Finder::new(literal).into_owned(),
+            })
+            .collect(),
         work,
     })
 }

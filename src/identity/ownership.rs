@@ -45,13 +45,30 @@ impl Layer {
 /// `ownership.yaml`, compiled.
 #[derive(Debug)]
 pub struct Ownership {
-    prefixes: HashMap<String, Layer>,
+    prefixes: HashMap<String, Prefix, foldhash::fast::FixedState>,
     /// Prefixes that end inside a name (`StreamExec*`).
     stems: Vec<(String, Layer)>,
-    plumbing: Vec<String>,
-    borders: Vec<String>,
     /// Java frames worked out before, by a hash of class and method.
     frames: Cache<u128, Option<OwnedFrame>>,
+}
+
+/// What a prefix says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Prefix {
+    layer: Option<Layer>,
+    plumbing: bool,
+    border: bool,
+}
+
+/// Whose a class is, and what its frames do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Whose it is.
+    pub layer: Layer,
+    /// Its frames only call through (reflection, method handles).
+    pub plumbing: bool,
+    /// What called it is another operator: an output hands a record on.
+    pub border: bool,
 }
 
 /// How many frames are kept: some 150 bytes each.
@@ -75,7 +92,7 @@ impl Ownership {
     pub fn from_yaml(yaml: &str) -> Result<Self, Vec<Fault>> {
         let file: OwnershipFile = serde_yaml_ng::from_str(yaml).map_err(|e| vec![super::yaml_fault(FILE, &e)])?;
         let mut faults = Vec::new();
-        let mut prefixes = HashMap::new();
+        let mut prefixes: HashMap<String, Prefix, foldhash::fast::FixedState> = HashMap::default();
         let mut stems = Vec::new();
         let known = [
             ("user", Layer::User),
@@ -94,21 +111,25 @@ impl Ownership {
             for prefix in file.layers.get(name).into_iter().flatten() {
                 if let Some(stem) = prefix.strip_suffix('*') {
                     stems.push((stem.to_owned(), *layer));
-                } else if prefixes
-                    .insert(prefix.clone(), *layer)
-                    .is_some_and(|other| other != *layer)
-                {
+                    continue;
+                }
+                let known = &mut prefixes.entry(prefix.clone()).or_default().layer;
+                if known.replace(*layer).is_some_and(|other| other != *layer) {
                     faults.push(fault(prefix, "stands in two layers", "leave it in one"));
                 }
             }
+        }
+        for prefix in file.plumbing {
+            prefixes.entry(prefix).or_default().plumbing = true;
+        }
+        for prefix in file.borders {
+            prefixes.entry(prefix).or_default().border = true;
         }
         stems.sort_by_key(|(stem, _)| std::cmp::Reverse(stem.len()));
         if faults.is_empty() {
             Ok(Self {
                 prefixes,
                 stems,
-                plumbing: file.plumbing,
-                borders: file.borders,
                 frames: Cache::new(FRAMES),
             })
         } else {
@@ -139,42 +160,40 @@ impl Ownership {
     /// The layer of a clean class name.
     #[must_use]
     pub fn layer(&self, class: &str) -> Layer {
-        let mut prefix = class;
-        let exact = loop {
-            if let Some(layer) = self.prefixes.get(prefix) {
-                break Some((prefix.len(), *layer));
-            }
-            match prefix.rfind('.').and_then(|at| prefix.get(..at)) {
-                Some(shorter) => prefix = shorter,
-                None => break None,
-            }
+        self.owner(class).layer
+    }
+
+    /// Whose a clean class name is, and what its frames do.
+    #[must_use]
+    pub fn owner(&self, class: &str) -> Owner {
+        let mut owner = Owner {
+            layer: Layer::User,
+            plumbing: false,
+            border: false,
         };
-        let stem = self.stems.iter().find(|(stem, _)| class.starts_with(stem.as_str()));
-        match (exact, stem) {
-            (Some((length, _)), Some((stem, layer))) if stem.len() > length => *layer,
-            (Some((_, layer)), _) => layer,
-            (None, Some((_, layer))) => *layer,
-            (None, None) => Layer::User,
+        let mut exact = None;
+        let mut prefix = class;
+        loop {
+            if let Some(found) = self.prefixes.get(prefix) {
+                exact = exact.or_else(|| found.layer.map(|layer| (prefix.len(), layer)));
+                owner.plumbing |= found.plumbing;
+                owner.border |= found.border;
+            }
+            match memchr::memrchr(b'.', prefix.as_bytes()).and_then(|at| prefix.get(..at)) {
+                Some(shorter) => prefix = shorter,
+                None => break,
+            }
         }
+        let first = class.as_bytes().first();
+        let length = exact.map_or(0, |(length, _)| length);
+        let stem = self.stems.iter().find(|(stem, _)| {
+            stem.len() > length && stem.as_bytes().first() == first && class.starts_with(stem.as_str())
+        });
+        if let Some(layer) = stem.map(|(_, layer)| *layer).or(exact.map(|(_, layer)| layer)) {
+            owner.layer = layer;
+        }
+        owner
     }
-
-    /// Whether frames of this class only call through (reflection, method handles).
-    #[must_use]
-    pub fn is_plumbing(&self, class: &str) -> bool {
-        self.plumbing.iter().any(|prefix| covers(prefix, class))
-    }
-
-    /// Whether what called this frame is another operator: an output hands a record on.
-    #[must_use]
-    pub fn is_border(&self, class: &str) -> bool {
-        self.borders.iter().any(|prefix| covers(prefix, class))
-    }
-}
-
-fn covers(prefix: &str, class: &str) -> bool {
-    class
-        .strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn fault(rule: &str, what: &str, advice: &str) -> Fault {

@@ -55,9 +55,11 @@ pub fn class_name(written: &str) -> String {
         return cut.trim_matches('.').to_owned();
     }
     let mut plain = without_numbers(cut);
-    for stem in COUNTED_STEMS {
-        if plain.contains(stem) {
-            plain = without_count(&plain, stem);
+    if plain.bytes().any(|b| b.is_ascii_digit()) {
+        for stem in COUNTED_STEMS {
+            if plain.contains(stem) {
+                plain = without_count(&plain, stem);
+            }
         }
     }
     let mut out = String::with_capacity(plain.len());
@@ -86,13 +88,12 @@ fn without_prefix(class: &str) -> &str {
 }
 
 fn without_suffix(class: &str) -> &str {
-    if !class.contains("$") && !class.contains("_ClientProxy") {
-        return class;
-    }
-    let end = SUFFIX_MARKERS
-        .iter()
-        .filter_map(|marker| class.find(marker).filter(|&at| at > 0))
-        .min();
+    let bytes = class.as_bytes();
+    let marked = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        SUFFIX_MARKERS.iter().any(|marker| rest.starts_with(marker.as_bytes()))
+    };
+    let end = memchr::memchr2_iter(b'$', b'_', bytes).find(|&at| at > 0 && marked(at));
     end.and_then(|at| class.get(..at)).unwrap_or(class)
 }
 
@@ -185,14 +186,20 @@ pub struct Symbol {
 impl Symbol {
     /// `class.method`.
     #[must_use]
-    pub fn text(&self) -> String {
-        if self.method.is_empty() {
-            return self.class.clone();
+    pub fn into_text(self) -> String {
+        let Self {
+            class: mut text,
+            method,
+        } = self;
+        if text.is_empty() {
+            return method;
         }
-        if self.class.is_empty() {
-            return self.method.clone();
+        if !method.is_empty() {
+            text.reserve_exact(method.len() + 1);
+            text.push('.');
+            text.push_str(&method);
         }
-        format!("{}.{}", self.class, self.method)
+        text
     }
 }
 
@@ -209,6 +216,16 @@ fn calls_through(class: &str) -> bool {
 }
 
 fn java_symbol(frame: &Frame) -> Option<Symbol> {
+    let plain = |name: &str| {
+        name.bytes()
+            .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'<' | b'>'))
+    };
+    if plain(&frame.class) && plain(&frame.method) {
+        return Some(Symbol {
+            class: frame.class.clone(),
+            method: frame.method.clone(),
+        });
+    }
     if calls_through(&frame.class) {
         return None;
     }
@@ -408,7 +425,7 @@ mod tests {
 
     #[test]
     fn closures_are_called_by_their_method() {
-        let of = |class, method| java_symbol(&frame(class, method)).map(|s| s.text());
+        let of = |class, method| java_symbol(&frame(class, method)).map(Symbol::into_text);
         assert_eq!(
             of("com.acme.Job$$anonfun$run$1", "apply").as_deref(),
             Some("com.acme.Job.run")

@@ -41,6 +41,9 @@ pub struct Piece {
 pub struct ChainLink {
     /// Clean class.
     pub class: String,
+    /// Message with its variable parts masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// What it is worth.
     pub verdict: Verdict,
 }
@@ -244,6 +247,7 @@ fn with_throwable(
         .zip(&verdicts)
         .map(|(link, verdict)| ChainLink {
             class: link.class.clone(),
+            template: link.message.as_deref().map(|m| template(m, &rules.masks)),
             verdict: *verdict,
         })
         .collect();

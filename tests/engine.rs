@@ -1,4 +1,9 @@
 //! Claims about the whole pure path, through the public API.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests: what fails here is meant to be seen"
+)]
 
 use proptest::prelude::*;
 use seismolog::engine::{Engine, LineWriter, Options};

@@ -131,6 +131,7 @@ async fn whole(config: Config, sample: Option<PathBuf>, serving: bool) -> Comman
             editor: Some(store.editor()),
             ingest: push.map(|push| Arc::new(push) as _),
             sample: holds_sample,
+            explain: Some(Arc::clone(&rules) as _),
             ..parts(store.reader())
         };
         match start_pages(&config, parts).await {

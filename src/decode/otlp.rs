@@ -180,7 +180,7 @@ impl<'x> Walk<'_, 'x, '_> {
         event.logger = around.scope.as_ref().map(lent);
         event.thread = thread;
         event.thrown = thrown;
-        event.fields = fields.into();
+        event.fields = fields;
         glued::unglue(&mut event.message, &mut event.thrown);
         if event.message.is_empty() && event.thrown == Thrown::Absent {
             return self.tell(Err(no_message()));

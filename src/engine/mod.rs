@@ -399,8 +399,8 @@ fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'
     let mut copy = event.clone();
     if may {
         let clean = |text: &str| Text::Owned(redactor.redact(text).0.into_owned());
-        copy.message = clean(&message);
         copy.root_message = root_message.as_deref().map(clean);
+        copy.message = clean(&message);
     }
     if let Some(stack) = stack {
         let (redacted, count) = if may {

@@ -411,7 +411,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<(&str, Kind)> {
-        spans(text).map(|s| (&text[s.start..s.end], s.kind)).collect()
+        spans(text)
+            .map(|s| (text.get(s.start..s.end).unwrap(), s.kind))
+            .collect()
     }
 
     #[test]

@@ -1,4 +1,9 @@
 //! What was decided about an error and why.
+//!
+//! A fingerprint is made of the telling class and of what decides beside it: in the user's own code the topmost own
+//! frame; where a library threw, its message, or the frames of that library where the message says nothing. Measured on
+//! labelled failures, the library's own frames tell more than the user's frames below them, which come and go with the
+//! caller; the user's frame is still what is shown.
 
 use super::chain::{self, Link, Telling, Verdict};
 use super::frames::{OwnedFrame, Site, site};

@@ -40,6 +40,8 @@ struct Pattern {
     groups: Vec<(String, Slot)>,
     /// What is set when the pattern matches, where it has no groups.
     value: Option<String>,
+    /// Whether it tells id and name of a job together.
+    teaches: bool,
     source: String,
 }
 
@@ -127,19 +129,26 @@ impl DimensionRules {
         slots.into_dimensions()
     }
 
-    /// Whether the message may tell more.
-    #[must_use]
-    pub fn message_may_tell(&self, held: &str) -> bool {
-        self.messages
+    /// Fills from the message what is not known yet; absent when nothing is to be had from it. Gives id and name of a
+    /// job where the message tells both. `held` is the message as it stands in the record, escaped or not.
+    pub fn from_message(
+        &self,
+        held: &str,
+        message: impl FnOnce() -> String,
+        known: &Dimensions,
+    ) -> Option<(Dimensions, Option<(String, String)>)> {
+        let wanted =
+            |pattern: &Pattern| pattern.teaches || pattern.groups.iter().any(|(_, slot)| !slot.is_known(known));
+        let worth = self
+            .messages
             .iter()
-            .any(|(needs, _)| needs.find(held.as_bytes()).is_some())
-    }
-
-    /// Fills from the message what is not known yet. Gives id and name of a job where the message tells both.
-    pub fn from_message(&self, message: &str, known: &Dimensions) -> (Dimensions, Option<(String, String)>) {
+            .any(|(needs, pattern)| wanted(pattern) && needs.find(held.as_bytes()).is_some());
+        if !worth {
+            return None;
+        }
         let mut slots = Slots::from_dimensions(known);
-        let learned = self.read_message(message, &mut slots, &mut |_, _| {});
-        (slots.into_dimensions(), learned)
+        let learned = self.read_message(&message(), &mut slots, &mut |_, _| {});
+        Some((slots.into_dimensions(), learned))
     }
 
     /// The name of a job known by id only, and the team of a job the catalogue knows. Absent when nothing is new.
@@ -486,7 +495,11 @@ impl Compiler {
             ));
             return None;
         }
+        let teaches = ["job_id", "job_name"]
+            .iter()
+            .all(|wanted| groups.iter().any(|(name, _)| name == wanted));
         Some(Pattern {
+            teaches,
             regex,
             groups,
             value,
@@ -604,14 +617,18 @@ mod tests {
     #[test]
     fn the_message_fills_what_is_missing_and_teaches_names() {
         let message = "Job orders (3f1c0de2a44b0e0c9b7d5a1f6e8c2b10) switched from state RUNNING to RESTARTING.";
-        let (dimensions, learned) = rules().from_message(message, &Dimensions::default());
+        let (dimensions, learned) = rules()
+            .from_message(message, || message.to_owned(), &Dimensions::default())
+            .unwrap();
         assert_eq!(dimensions.job_name.as_deref(), Some("orders"));
         assert_eq!(
             learned,
             Some(("3f1c0de2a44b0e0c9b7d5a1f6e8c2b10".to_owned(), "orders".to_owned()))
         );
         let message = "Map (1/2) (f8475e1786d29c1badb0f510e14ebe04_cbc357ccb763df2852fee8c4fc7d55f2_0_0) switched from RUNNING to FAILED on tm-1 @ dn-7.acme (dataPort=4711).";
-        let (dimensions, learned) = rules().from_message(message, &Dimensions::default());
+        let (dimensions, learned) = rules()
+            .from_message(message, || message.to_owned(), &Dimensions::default())
+            .unwrap();
         assert_eq!((dimensions.task.as_deref(), dimensions.subtask), (Some("Map"), Some(1)));
         assert_eq!(dimensions.host.as_deref(), Some("dn-7.acme"));
         assert_eq!(learned, None);

@@ -31,6 +31,17 @@ impl Slot {
         NAMES.iter().position(|&known| known == name).map(Slot)
     }
 
+    /// Whether the dimension has a value.
+    pub(super) fn is_known(self, dimensions: &Dimensions) -> bool {
+        if self.name() == "subtask" {
+            return dimensions.subtask.is_some();
+        }
+        dimensions
+            .texts()
+            .iter()
+            .any(|(name, value)| *name == self.name() && value.is_some())
+    }
+
     pub(super) fn name(self) -> &'static str {
         NAMES.get(self.0).copied().unwrap_or("?")
     }

@@ -190,7 +190,10 @@ fn known_dimensions(
         .filter_map(|f| Some((looks.field(&f.path.decoded())?, &f.value)))
         .collect();
     let around = looks.from_surroundings(event, &found);
-    let (told, _) = looks.from_message(&event.message.decoded(), &around);
+    let message = event.message.decoded();
+    let told = looks
+        .from_message(&message, || message.clone().into_owned(), &around)
+        .map_or(around, |(more, _)| more);
     DimensionRules::from_tables(&told, names, catalogue).unwrap_or(told)
 }
 

@@ -78,16 +78,17 @@ impl Places {
                 interned
             }
         };
-        let told = if looks.message_may_tell(event.message.held()) {
-            let (more, learned) = looks.from_message(&event.message.decoded(), &around);
-            if let Some((id, name)) = learned
-                && self.names.learn(&id, &name)
-            {
-                self.learned.push((id.into(), name.into()));
+        let message = &event.message;
+        let told = match looks.from_message(message.held(), || message.decoded().into_owned(), &around) {
+            None => around,
+            Some((more, learned)) => {
+                if let Some((id, name)) = learned
+                    && self.names.learn(&id, &name)
+                {
+                    self.learned.push((id.into(), name.into()));
+                }
+                if more == *around { around } else { self.intern(more) }
             }
-            if more == *around { around } else { self.intern(more) }
-        } else {
-            around
         };
         match DimensionRules::from_tables(&told, &self.names, rules.catalogue()) {
             Some(more) => self.intern(more),

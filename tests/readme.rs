@@ -74,11 +74,17 @@ fn words(command: &str) -> Vec<String> {
         if i % 2 == 1 {
             words.push(part.to_owned());
         } else {
-            assert!(!part.contains(odd), "this test does not speak that much shell: {command}");
+            assert!(
+                !part.contains(odd),
+                "this test does not speak that much shell: {command}"
+            );
             words.extend(part.split_whitespace().map(str::to_owned));
         }
     }
-    assert!(command.matches('\'').count() % 2 == 0, "a quote is not closed: {command}");
+    assert!(
+        command.matches('\'').count() % 2 == 0,
+        "a quote is not closed: {command}"
+    );
     words
 }
 
@@ -194,7 +200,15 @@ fn normalize_and_explain_print_what_the_readme_lists() {
     let records = input.lines().filter(|line| !line.trim().is_empty()).count();
     assert_eq!(lines.lines().count(), records, "one line out per line in");
     for key in [
-        "event_time", "job_name", "task", "host", "error_type", "rule", "template", "exception", "top_frame",
+        "event_time",
+        "job_name",
+        "task",
+        "host",
+        "error_type",
+        "rule",
+        "template",
+        "exception",
+        "top_frame",
         "fingerprint",
     ] {
         assert!(
@@ -239,7 +253,10 @@ fn every_link_and_picture_of_the_readme_is_there() {
         let bytes = fs::metadata(&there).map(|m| m.len());
         assert!(bytes.as_ref().is_ok_and(|bytes| *bytes > 0), "{target}: {bytes:?}");
         if path.ends_with(".png") {
-            assert!(fs::read(&there).unwrap().starts_with(b"\x89PNG"), "{target} is no picture");
+            assert!(
+                fs::read(&there).unwrap().starts_with(b"\x89PNG"),
+                "{target} is no picture"
+            );
         }
         seen += 1;
     }
@@ -294,10 +311,7 @@ impl Service {
         let until = Instant::now() + Duration::from_secs(20);
         let mut said = Vec::new();
         // The end of its stderr is the end of the process.
-        while let Ok(line) = self
-            .says
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
+        while let Ok(line) = self.says.recv_timeout(until.saturating_duration_since(Instant::now())) {
             said.push(line);
         }
         assert!(Instant::now() < until, "it did not stop: {said:#?}");
@@ -347,7 +361,11 @@ fn one_command_without_a_server_shows_the_errors_of_the_sample() {
     loop {
         let text = page(&client, &format!("{}/api/v1/totals", service.http));
         let totals: Value = serde_json::from_str(&text).unwrap();
-        let number = |key: &str| totals["ledger"][key].as_u64().unwrap_or_else(|| panic!("no {key} in {text}"));
+        let number = |key: &str| {
+            totals["ledger"][key]
+                .as_u64()
+                .unwrap_or_else(|| panic!("no {key} in {text}"))
+        };
         let whole = text == last && number("records") > 4_000;
         if whole {
             assert_eq!(number("folded"), number("records"), "{text}");
@@ -363,15 +381,24 @@ fn one_command_without_a_server_shows_the_errors_of_the_sample() {
     // The address the README names for the search language and the API.
     let api = page(&client, &format!("{}/api/v1/openapi.json", service.http));
     let api: Value = serde_json::from_str(&api).unwrap();
-    assert!(api["paths"]["/api/v1/ingest"]["post"].is_object(), "programs push records there");
+    assert!(
+        api["paths"]["/api/v1/ingest"]["post"].is_object(),
+        "programs push records there"
+    );
     let (code, said) = service.stop();
     assert_eq!(code, Some(0), "{said:#?}");
-    assert!(folder.path().join("seismolog-data").is_dir(), "the embedded store is in the folder it was started in");
+    assert!(
+        folder.path().join("seismolog-data").is_dir(),
+        "the embedded store is in the folder it was started in"
+    );
 }
 
 #[test]
 fn the_addresses_the_readme_names_are_the_defaults() {
-    let output = seismolog(&std::env::temp_dir()).args(["config", "default"]).output().unwrap();
+    let output = seismolog(&std::env::temp_dir())
+        .args(["config", "default"])
+        .output()
+        .unwrap();
     let defaults = String::from_utf8(output.stdout).unwrap();
     let text = readme();
     for part in text.split("http://").skip(1) {
@@ -383,7 +410,12 @@ fn the_addresses_the_readme_names_are_the_defaults() {
 
 #[test]
 fn the_folders_the_readme_shows_are_where_it_says() {
-    for name in ["sample-logs/README.md", "rules/README.md", "deploy/README.md", "rust-toolchain.toml"] {
+    for name in [
+        "sample-logs/README.md",
+        "rules/README.md",
+        "deploy/README.md",
+        "rust-toolchain.toml",
+    ] {
         assert!(home().join(name).is_file(), "{name}");
     }
     let named: Vec<PathBuf> = commands()

@@ -117,7 +117,7 @@ fn stack_text(text: &[u8], written: Written, out: &mut Vec<u8>) {
         rest = after;
         if let Some((tabs, symbol)) = frame_symbol(line, written) {
             out.extend_from_slice(&[1, tabs]);
-            zero_into(symbol, written, out);
+            symbol_into(symbol, written, out);
         } else {
             out.push(2);
             zero_into(line, written, out);
@@ -171,6 +171,35 @@ fn frame_symbol(line: &[u8], written: Written) -> Option<(u8, &[u8])> {
     Some((tabs, after.get(..open)?))
 }
 
+/// Names that are followed by the number of their making: `GeneratedMethodAccessor7`, `$Proxy12`. Clean names lose it.
+const COUNTED: [&[u8]; 4] = [
+    b"GeneratedMethodAccessor",
+    b"GeneratedConstructorAccessor",
+    b"GeneratedSerializationConstructorAccessor",
+    b"$Proxy",
+];
+
+/// Class and method of a frame without the numbers that clean names lose.
+fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
+    let counted = symbol.iter().any(u8::is_ascii_digit);
+    let stem = if counted {
+        COUNTED
+            .iter()
+            .find_map(|stem| memmem::find(symbol, stem).map(|at| at + stem.len()))
+    } else {
+        None
+    };
+    match stem {
+        None => zero_into(symbol, written, out),
+        Some(end) => {
+            let (head, tail) = symbol.split_at_checked(end).unwrap_or((symbol, &[]));
+            let digits = tail.iter().take_while(|b| b.is_ascii_digit()).count();
+            zero_into(head, written, out);
+            zero_into(tail.get(digits..).unwrap_or_default(), written, out);
+        }
+    }
+}
+
 static CLASS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"class\":\""));
 
 /// A Log4j2 throwable object: of each frame class and method, of the rest everything.
@@ -185,14 +214,14 @@ fn log4j2_object(raw: &[u8], out: &mut Vec<u8>) {
         let class = after.get(..class_end).unwrap_or_default();
         let after = after.get(class_end..).unwrap_or_default();
         out.push(1);
-        zero_into(class, Written::Escaped, out);
+        symbol_into(class, Written::Escaped, out);
         let Some(method) = after.strip_prefix(b"\",\"method\":\"") else {
             rest = after;
             continue;
         };
         let method_end = memchr(b'"', method).unwrap_or(method.len());
         out.push(b'.');
-        zero_into(method.get(..method_end).unwrap_or_default(), Written::Escaped, out);
+        symbol_into(method.get(..method_end).unwrap_or_default(), Written::Escaped, out);
         let tail = method.get(method_end..).unwrap_or_default();
         let frame_end = memchr(b'}', tail).unwrap_or(0);
         rest = tail.get(frame_end..).unwrap_or_default();
@@ -255,6 +284,20 @@ mod tests {
         assert_eq!(
             key(&event("m 1", Thrown::Text(Text::Escaped(STACK)))),
             key(&event("m 2", Thrown::Text(Text::Escaped(&other))))
+        );
+    }
+
+    #[test]
+    fn the_number_of_an_accessor_or_a_proxy_leaves_the_key_as_it_is() {
+        let stack = |n: u32| {
+            format!(
+                "a.B: x\n\tat jdk.internal.reflect.GeneratedMethodAccessor{n}.invoke(Unknown Source)\n\tat com.sun.proxy.$Proxy{n}.run(Unknown Source)\n"
+            )
+        };
+        let (one, other) = (stack(7), stack(112));
+        assert_eq!(
+            key(&event("m", Thrown::Text(Text::Plain(&one)))),
+            key(&event("m", Thrown::Text(Text::Plain(&other))))
         );
     }
 

@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(default_value = "-")]
     file: String,
     /// Which line, from 1 (blank lines count)
-    #[arg(short = 'n', long = "line", value_name = "LINE", default_value_t = 1)]
+    #[arg(short = 'n', long = "line", value_name = "LINE", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     line: u64,
     /// For a person, or the same as JSON
     #[arg(long, value_enum, default_value = "text")]

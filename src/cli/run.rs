@@ -44,9 +44,9 @@ enum Role {
     All,
     /// Read, fold and store
     Process,
-    /// Deltas to Elasticsearch
+    /// Deltas to Elasticsearch; not in this release
     Index,
-    /// Judge and tell
+    /// Judge and tell; not in this release
     Alert,
     /// Pages and API
     Serve,

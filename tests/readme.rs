@@ -82,7 +82,7 @@ fn words(command: &str) -> Vec<String> {
         }
     }
     assert!(
-        command.matches('\'').count() % 2 == 0,
+        command.matches('\'').count().is_multiple_of(2),
         "a quote is not closed: {command}"
     );
     words

@@ -43,9 +43,9 @@ fn language() -> String {
         "\
 Searches:
   checkpoint expired                        both words, anywhere in message, exception or stack
-  '\"could not materialize\"'               these words in this order
+  '\"could not materialize\"'                 these words in this order
   'job:orders-* -severity:low'              wildcards, and not
-  'error_type:[checkpoint_expired,tm_lost]' any of a list
+  'error_type:[tm_closed,tm_fatal_error]'   any of a list
   '(is:new OR count:>100) has:stack'        brackets, OR, numbers, what there is
   'first_seen:>-1h last_seen:<2026-11-20'   times: relative, RFC 3339, days
 

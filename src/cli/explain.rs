@@ -6,6 +6,7 @@ use super::{CommandResult, Exit, Failure};
 use crate::engine::explain::{Explained, lines};
 use anyhow::{Context as _, anyhow};
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 
 /// Show every decision made on one record: the layout, where each dimension came from, the cause chain and which
 /// throwable tells, the owner frames, the rules that matched, and the pieces that made the fingerprint.
@@ -15,8 +16,8 @@ pub struct Args {
     #[arg(default_value = "-")]
     file: String,
     /// Which line, from 1 (blank lines count)
-    #[arg(short = 'n', long = "line", value_name = "LINE", default_value_t = 1)]
-    line: u64,
+    #[arg(short = 'n', long = "line", value_name = "LINE", default_value = "1")]
+    line: NonZeroU64,
     /// For a person, or the same as JSON
     #[arg(long, value_enum, default_value = "text")]
     output: Form,
@@ -55,7 +56,7 @@ pub fn run(args: Args) -> CommandResult {
                 args.line
             )));
         };
-        if number < args.line {
+        if number < args.line.get() {
             continue;
         }
         let Line::Whole(bytes) = line else {

@@ -1,6 +1,7 @@
 //! What commands that read records share: opening the input and setting up an engine.
 
 use super::{Exit, Failure};
+use crate::config::zone;
 use crate::decode::Limits;
 use crate::engine::{Engine, Options};
 use crate::rules::RuleSet;
@@ -16,7 +17,7 @@ pub struct EngineArgs {
     /// Folder of rules; without it ./rules where there is one, else the rules inside the binary
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
-    /// Zone of times that were written without one, as in the tz database (Asia/Shanghai)
+    /// Zone of times written without one: UTC, Asia/Shanghai, +08:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub default_zone: String,
 }
@@ -54,14 +55,16 @@ impl EngineArgs {
     /// # Errors
     /// An unknown name, exit code 64.
     pub fn zone(&self) -> Result<jiff::tz::TimeZone, Failure> {
-        let name = if self.default_zone.is_empty() {
-            "UTC"
-        } else {
-            &self.default_zone
-        };
-        jiff::tz::TimeZone::get(name)
-            .with_context(|| format!("--default-zone {name}: not a zone of the tz database, such as Asia/Shanghai"))
-            .map_err(|e| Failure::new(Exit::Usage, e))
+        if self.default_zone.is_empty() {
+            return Ok(jiff::tz::TimeZone::UTC);
+        }
+        zone(&self.default_zone).ok_or_else(|| {
+            let error = anyhow!(
+                "{:?} is no time zone; write UTC, Asia/Shanghai or +08:00",
+                self.default_zone
+            );
+            Failure::new(Exit::Usage, error)
+        })
     }
 }
 

@@ -87,7 +87,7 @@ pub fn run(args: Args) -> CommandResult {
     listing.set_next(answer.get("next").and_then(Value::as_str).map(str::to_owned));
     listing.print(
         args.output.chosen(),
-        "no job logged an error in this window; --since 7d looks further back",
+        "no job logged an error in this window; an earlier --since looks further back",
     )
 }
 

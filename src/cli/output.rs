@@ -5,6 +5,7 @@
 //! lines never reach a terminal.
 
 use super::{CommandResult, Exit, Failure};
+use anyhow::Context as _;
 use comfy_table::{
     Attribute, Cell as TableCell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
 };
@@ -177,6 +178,7 @@ impl Listing {
         }
         self.write(output, look, &mut stdout)
             .and_then(|()| stdout.flush())
+            .context("could not write to stdout")
             .map_err(|error| Failure::new(Exit::Unavailable, error))?;
         Ok(Exit::Done)
     }

@@ -44,9 +44,9 @@ enum Role {
     All,
     /// Read, fold and store
     Process,
-    /// Deltas to Elasticsearch
+    /// Deltas to Elasticsearch; not in this release
     Index,
-    /// Judge and tell
+    /// Judge and tell; not in this release
     Alert,
     /// Pages and API
     Serve,
@@ -94,6 +94,17 @@ pub fn run(args: Args) -> CommandResult {
         .map_err(|error| Failure::new(Exit::Unavailable, error))?;
     if does(Role::Process) {
         let sample = (unconfigured && Path::new(SAMPLE).is_dir()).then(|| PathBuf::from(SAMPLE));
+        match &sample {
+            Some(folder) => eprintln!(
+                "seismolog: the source is {}, played as if it were live",
+                folder.display()
+            ),
+            None if config.files.is_empty() && config.ingest && does(Role::Serve) => eprintln!(
+                "seismolog: no file is configured; set source.files.paths, or push records to POST /api/v1/ingest"
+            ),
+            None if config.files.is_empty() => eprintln!("seismolog: nothing is read; set source.files.paths"),
+            None => {}
+        }
         runtime.block_on(whole(config, sample, does(Role::Serve)))
     } else {
         runtime.block_on(pages_only(config))

@@ -4,7 +4,7 @@
 use super::output::{Cell, Listing, OutputArgs, Tone, bars, left, right, shortened};
 use super::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
-use crate::query::Query;
+use crate::query::{FIELDS, Query};
 use crate::serve::client::{Client, ClientError};
 use crate::serve::time;
 use crate::store::{ErrorSort, ErrorsAsk, ReadError, Reader};
@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 /// Arguments of `search`.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_long_help = language())]
 pub struct Args {
     /// The search, as on the pages: words, "a phrase", job:orders-*, severity:>=high, -part:noise, is:new
-    #[arg(default_value = "", allow_hyphen_values = true)]
+    #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     query: String,
     #[command(flatten)]
     window: WindowArgs,
@@ -33,6 +34,24 @@ pub struct Args {
     from: FromArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// The search language, for who has no page open.
+fn language() -> String {
+    let keys: Vec<&str> = FIELDS.iter().map(|key| key.name).collect();
+    format!(
+        "\
+Searches:
+  checkpoint expired                        both words, anywhere in message, exception or stack
+  '\"could not materialize\"'                 these words in this order
+  'job:orders-* -severity:low'              wildcards, and not
+  'error_type:[tm_closed,tm_fatal_error]'   any of a list
+  '(is:new OR count:>100) has:stack'        brackets, OR, numbers, what there is
+  'first_seen:>-1h last_seen:<2026-11-20'   times: relative, RFC 3339, days
+
+Keys: {}",
+        keys.join(", ")
+    )
 }
 
 /// The window of a question.
@@ -250,7 +269,7 @@ pub fn run(args: Args) -> CommandResult {
     listing.set_next(answer.get("next").and_then(Value::as_str).map(str::to_owned));
     listing.print(
         args.output.chosen(),
-        "no errors match in this window; --since 7d looks further back",
+        "no errors match in this window; an earlier --since looks further back",
     )
 }
 

@@ -79,7 +79,10 @@ pub fn run(args: Args) -> CommandResult {
     } else {
         by_value(&answer, &args.by)
     };
-    listing.print(output, "no events match in this window; --since 7d looks further back")
+    listing.print(
+        output,
+        "no events match in this window; an earlier --since looks further back",
+    )
 }
 
 fn step_minutes(step: Option<&str>, length: i64) -> Result<i64, Failure> {

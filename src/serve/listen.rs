@@ -25,7 +25,9 @@ pub enum ServeError {
         addr: SocketAddr,
     },
     /// Other machines would reach it and nobody would be asked who they are.
-    #[error("{addr} can be reached from other machines and no tokens are set; bind to 127.0.0.1, or set serve.editor_token_file or serve.viewer_token_file")]
+    #[error(
+        "{addr} can be reached from other machines and no tokens are set; bind to 127.0.0.1, or set serve.editor_token_file or serve.viewer_token_file"
+    )]
     Unguarded {
         /// Where.
         addr: SocketAddr,

@@ -1,6 +1,6 @@
 //! Which job, task, host and team an event belongs to.
 //!
-//! Comes in: an [`crate::event::ErrorEvent`]. Goes out: [`Dimensions`]. `rules/dimensions.yaml` says where to look:
+//! Comes in: an [`crate::event::ErrorEvent`]. Goes out: [`crate::event::Dimensions`]. `rules/dimensions.yaml` says where to look:
 //! fields of the body, patterns over thread, logger, log file and the like, patterns over the message, then names
 //! learned from messages, then the job catalogue. What always holds: unknown is absent; a look-up that was never
 //! resolved or a value that does not fit is passed over. What it does not do: remember (that is the engine's memo).

@@ -1,4 +1,4 @@
-//! The API: one file per noun. Each call is described once (an [`Endpoint`]) and added with that description.
+//! The API: one file per noun. Each call is described once (an [`super::endpoint::Endpoint`]) and added with that description.
 
 mod errors;
 mod ingest;

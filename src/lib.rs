@@ -19,6 +19,7 @@
 //! - [`rules`]: the top-level `rules/` folder, read, compiled, checked and swapped.
 //! - [`engine`]: the pure path in one call: bytes in, an identified event or a rejection out.
 //! - [`fold`]: many events to few deltas, with the ledger that proves nothing was lost.
+//! - [`topics`]: what stands in our own Kafka topics.
 //! - [`process`]: drives sources through the engine into flushes.
 //! - [`store`]: the embedded store: one SQLite transaction per flush; and the reading side.
 //! - [`query`]: the search language.
@@ -43,3 +44,4 @@ pub mod serve;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod topics;

@@ -226,6 +226,10 @@ impl Settings {
             ingest: self.bool("serve.ingest"),
             viewer_token,
             editor_token,
+            kafka: None,
+            topics: super::servers::TopicNames::default(),
+            elasticsearch: None,
+            druid: None,
             rules,
         })
     }

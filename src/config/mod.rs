@@ -7,12 +7,14 @@
 //! - [`keys`]: the table all else is made from.
 //! - [`raw`]: reads file and environment into values with their origin.
 //! - [`check`]: what is wrong with them.
+//! - [`servers`]: the servers beside us.
 //! - [`secret`]: text that does not show itself.
 
 mod check;
 pub mod keys;
 mod raw;
 mod secret;
+pub mod servers;
 pub mod units;
 
 pub(crate) use check::zone;
@@ -54,6 +56,14 @@ pub struct Config {
     pub viewer_token: Option<Secret>,
     /// Token of those who may change.
     pub editor_token: Option<Secret>,
+    /// Kafka, where it is configured.
+    pub kafka: Option<servers::KafkaConfig>,
+    /// Names of our own topics.
+    pub topics: servers::TopicNames,
+    /// The search node, where it is configured.
+    pub elasticsearch: Option<servers::ElasticConfig>,
+    /// Druid, where it is configured.
+    pub druid: Option<servers::DruidConfig>,
     /// Folder of rules; `None` takes the shipped ones.
     pub rules: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@ use memchr::memmem;
 use regex::Regex;
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 const FILE: &str = "dimensions.yaml";
 
@@ -343,7 +344,8 @@ pub(crate) fn stack_jar<'e>(event: &'e ErrorEvent<'_>) -> Option<&'e str> {
         Thrown::Json { raw, .. } => raw.held(),
         Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => return None,
     };
-    let at = memmem::find(held.as_bytes(), b"flink-dist")?;
+    static JAR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("flink-dist"));
+    let at = JAR.find(held.as_bytes())?;
     let end = (at + 40).min(held.len());
     let jar = held.as_bytes().get(at..end)?;
     let ascii = jar.iter().take_while(|b| b.is_ascii_graphic()).count();

@@ -2,13 +2,16 @@
 //!
 //! Nothing here decides: the same functions are called as on the way of every record, and what they say is kept.
 
-use super::{Engine, Redactor, classify_told, work_out};
+use super::work_out::{ask_with_throwables, known_thrown, work_out};
+use super::{Engine, Redactor};
 use crate::dimensions::{DimensionRules, Found, JobCatalogue, LearnedNames, Source};
 use crate::event::{ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Rejection, Severity, Text, Thrown};
 use crate::fold::Sample;
 use crate::identity::{self, Piece, RECIPE_VERSION, Told};
-use crate::rules::{Place, RuleSet};
+use crate::identity::skeleton::without_ids;
+use crate::rules::{Considered, Place, RuleSet, ToldError};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// One event explained.
 #[derive(Debug, Serialize)]
@@ -124,19 +127,24 @@ pub fn explain_sample(sample: &Sample, rules: &RuleSet) -> Explained {
 fn explain(event: &ErrorEvent<'_>, rules: &RuleSet, redactor: &Redactor, names: &LearnedNames) -> Explained {
     let dimensions = rules.dimensions().explain(event, names, rules.catalogue());
     let known = known_dimensions(event, rules.dimensions(), names, rules.catalogue());
-    let worked = work_out(event, &known, rules, redactor);
+    let (thrown, trace) = known_thrown(event, rules, redactor);
+    let worked = work_out(event, &known, Arc::new(thrown), rules, redactor);
     let decoded = event.message.decoded();
     let (message, redactions) = redactor.redact(&decoded);
     let message = message.into_owned();
     let owned = |text: &Option<Text<'_>>| text.as_ref().map(|t| t.decoded().into_owned());
     let (level, logger) = (owned(&event.level), owned(&event.logger));
-    let matched = classify_told(&worked.told, &message, logger.as_deref(), level.as_deref(), |told| {
-        rules
-            .errors()
-            .explain(told)
-            .into_iter()
-            .map(|one| matched(&one))
-            .collect()
+    let without_ids = without_ids(&message);
+    let matched = ask_with_throwables(trace.as_ref(), |chain, suppressed| {
+        let told = ToldError {
+            message: &without_ids,
+            logger: logger.as_deref(),
+            level: level.as_deref(),
+            chain,
+            suppressed,
+        };
+        let considered = rules.errors().explain(&told);
+        considered.iter().map(matched).collect::<Vec<_>>()
     });
     let identity = worked.remembered.identity;
     Explained {
@@ -162,7 +170,7 @@ fn explain(event: &ErrorEvent<'_>, rules: &RuleSet, redactor: &Redactor, names: 
     }
 }
 
-fn matched(one: &crate::rules::Considered<'_>) -> Matched {
+fn matched(one: &Considered<'_>) -> Matched {
     Matched {
         rule: one.rule.id.to_string(),
         on: match one.place {
@@ -224,18 +232,18 @@ pub fn lines(explained: &Explained) -> Vec<(String, String)> {
         say(source.dimension, format!("{}  ({})", source.value, source.from));
     }
     say("template", explained.told.template.clone());
-    for (index, link) in explained.told.chain.iter().enumerate() {
-        let mark = if explained.told.telling == Some(index) {
+    for (index, link) in explained.told.thrown.chain.iter().enumerate() {
+        let mark = if explained.told.thrown.telling == Some(index) {
             "tells"
         } else {
             link.verdict.as_str()
         };
         say(&format!("chain {index}"), format!("[{mark}] {}", link.class));
     }
-    if let Some(template) = &explained.told.exception_template {
+    if let Some(template) = &explained.told.thrown.exception_template {
         say("telling message", template.clone());
     }
-    for frame in &explained.told.owners {
+    for frame in &explained.told.thrown.owners {
         say("owner frame", format!("{}  ({})", frame.symbol, frame.layer.as_str()));
     }
     for note in &explained.told.notes {

@@ -1,41 +1,41 @@
-//! What was worked out before, by memo key; bounded, the least recently used leave first.
+//! What was worked out before, by key; bounded, the least recently used leave first.
 
-use crate::identity::Identity;
 use quick_cache::unsync::Cache;
 use std::sync::Arc;
 
-/// What a memo key determines.
+/// A memo.
 #[derive(Debug)]
-pub(super) struct Remembered {
-    /// Who it is.
-    pub(super) identity: Arc<Identity>,
-    /// A rule tells digits apart here, and the key does not hold them: to be worked out for each event.
-    pub(super) depends_on_digits: bool,
-    /// A word that goes with secrets stands in it.
-    pub(super) may_hold_secret: bool,
-}
-
-/// The memo.
-#[derive(Debug)]
-pub(super) struct Memo {
-    known: Option<Cache<u128, Arc<Remembered>>>,
+pub(super) struct Memo<T> {
+    known: Option<Cache<u128, Arc<T>, quick_cache::UnitWeighter, FoldedKeys>>,
     capacity: usize,
 }
 
-impl Memo {
-    /// A memo of at most `capacity` errors; 0 remembers nothing.
+/// Keys are hashes already.
+type FoldedKeys = foldhash::fast::FixedState;
+
+impl<T> Memo<T> {
+    /// A memo of at most `capacity` entries; 0 remembers nothing.
     pub(super) fn new(capacity: usize) -> Self {
+        let cache = || {
+            Cache::with(
+                capacity,
+                u64::try_from(capacity).unwrap_or(u64::MAX),
+                quick_cache::UnitWeighter,
+                FoldedKeys::default(),
+                quick_cache::unsync::DefaultLifecycle::default(),
+            )
+        };
         Self {
-            known: (capacity > 0).then(|| Cache::new(capacity)),
+            known: (capacity > 0).then(cache),
             capacity,
         }
     }
 
-    pub(super) fn get(&self, key: u128) -> Option<Arc<Remembered>> {
+    pub(super) fn get(&self, key: u128) -> Option<Arc<T>> {
         self.known.as_ref()?.get(&key).cloned()
     }
 
-    pub(super) fn insert(&mut self, key: u128, value: Arc<Remembered>) {
+    pub(super) fn insert(&mut self, key: u128, value: Arc<T>) {
         if let Some(known) = &mut self.known {
             known.insert(key, value);
         }

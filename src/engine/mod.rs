@@ -12,22 +12,26 @@ mod line;
 mod memo;
 mod place;
 mod redact;
+mod work_out;
 
 pub use line::LineWriter;
 pub use redact::{REDACTED, Redactor};
 
 use crate::decode::{Decoder, Limits, stack};
-use crate::event::{Dimensions, ErrorEvent, Part, Rejection, StackTrace, Text, Throwable, Thrown};
+use crate::event::{Dimensions, ErrorEvent, Rejection, Text, Thrown};
 use crate::fold::Sample;
+use crate::identity::Identity;
 use crate::identity::key::KeyMaker;
-use crate::identity::skeleton::without_ids;
-use crate::identity::{self, Identity, Told};
-use crate::rules::{ErrorRule, RuleSet, ToldError, ToldThrowable, unclassified_severity};
-use memo::{Memo, Remembered};
+use crate::rules::RuleSet;
+use memo::Memo;
 use place::Places;
+use work_out::{KnownThrown, Remembered, known_thrown, work_out};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Throwables repeat more than the lines around them, so fewer are remembered: one for so many errors.
+const THROWN_SHARE: usize = 4;
 
 /// Type and category of what no rule knows.
 pub const UNCLASSIFIED: &str = "unclassified";
@@ -197,6 +201,7 @@ impl Engine {
                 redactor: Redactor::built_in(),
                 places: Places::default(),
                 memo: Memo::new(options.memo),
+                thrown: Memo::new(options.memo / THROWN_SHARE),
                 keys: KeyMaker::default(),
             },
         }
@@ -214,6 +219,7 @@ impl Engine {
     /// Takes the rules from now on; what was remembered under the old ones is forgotten.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.identifier.memo.clear();
+        self.identifier.thrown.clear();
         self.identifier.places.forget();
         self.identifier.rules = rules;
     }
@@ -243,7 +249,8 @@ struct Identifier {
     rules: Arc<RuleSet>,
     redactor: Arc<Redactor>,
     places: Places,
-    memo: Memo,
+    memo: Memo<Remembered>,
+    thrown: Memo<KnownThrown>,
     keys: KeyMaker,
 }
 
@@ -254,7 +261,9 @@ impl Identifier {
         let remembered = match key.and_then(|key| self.memo.get(key)) {
             Some(known) if !known.depends_on_digits => known,
             Some(_) | None => {
-                let fresh = Arc::new(self.work_out(event, &dimensions));
+                let thrown = self.thrown(event, key.map(|_| self.keys.thrown_key()));
+                let worked = work_out(event, &dimensions, thrown, &self.rules, &self.redactor);
+                let fresh = Arc::new(worked.remembered);
                 if let Some(key) = key {
                     self.memo.insert(key, Arc::clone(&fresh));
                 }
@@ -269,151 +278,17 @@ impl Identifier {
         }));
     }
 
-    /// What the memo remembers: everything that the key determines.
-    fn work_out(&self, event: &ErrorEvent<'_>, dimensions: &Dimensions) -> Remembered {
-        work_out(event, dimensions, &self.rules, &self.redactor).remembered
-    }
-}
-
-/// An event identified from scratch.
-struct WorkedOut {
-    told: Told,
-    classified: identity::Classified,
-    remembered: Remembered,
-}
-
-/// Identifies an event from scratch, with all that was told on the way.
-fn work_out(event: &ErrorEvent<'_>, dimensions: &Dimensions, rules: &RuleSet, redactor: &Redactor) -> WorkedOut {
-    let (clean, may_hold_secret) = without_secrets(event, redactor);
-    let told = identity::tell(&clean, dimensions, rules.identity());
-    let message = clean.message.decoded();
-    let level = clean.level.as_ref().map(Text::decoded);
-    let logger = clean.logger.as_ref().map(Text::decoded);
-    let (classified, depends_on_digits) =
-        classify_told(&told, &message, logger.as_deref(), level.as_deref(), |error| {
-            let errors = rules.errors();
-            (
-                classified(errors.classify(error), error.level),
-                errors.depends_on_digits(error),
-            )
-        });
-    let identity = Arc::new(identity::identity(&told, &classified));
-    let remembered = Remembered {
-        identity,
-        depends_on_digits,
-        may_hold_secret,
-    };
-    WorkedOut {
-        told,
-        classified,
-        remembered,
-    }
-}
-
-/// Hands to `ask` what the rules look at. Ids are taken out of it, so that no rule can depend on one.
-fn classify_told<R>(
-    told: &Told,
-    message: &str,
-    logger: Option<&str>,
-    level: Option<&str>,
-    ask: impl FnOnce(&ToldError<'_>) -> R,
-) -> R {
-    let message = without_ids(message);
-    let (chain, suppressed) = told.trace.as_ref().map(split_chain).unwrap_or_default();
-    let chain_texts = messages_without_ids(&chain);
-    let suppressed_texts = messages_without_ids(&suppressed);
-    let chain = as_told(&chain, &chain_texts);
-    let suppressed = as_told(&suppressed, &suppressed_texts);
-    ask(&ToldError {
-        message: &message,
-        logger,
-        level,
-        chain: &chain,
-        suppressed: &suppressed,
-    })
-}
-
-fn messages_without_ids<'t>(throwables: &[&'t Throwable]) -> Vec<Option<Cow<'t, str>>> {
-    throwables
-        .iter()
-        .map(|t| t.message.as_deref().map(without_ids))
-        .collect()
-}
-
-fn as_told<'t>(throwables: &[&'t Throwable], messages: &'t [Option<Cow<'t, str>>]) -> Vec<ToldThrowable<'t>> {
-    let pairs = throwables.iter().zip(messages);
-    pairs
-        .map(|(t, message)| ToldThrowable {
-            class: &t.class,
-            message: message.as_deref(),
-        })
-        .collect()
-}
-
-/// What the rules say, or what is said of what no rule knows.
-fn classified(rule: Option<&ErrorRule>, level: Option<&str>) -> identity::Classified {
-    match rule {
-        Some(rule) => identity::Classified {
-            error_type: Arc::clone(&rule.id),
-            category: Arc::clone(&rule.category),
-            severity: rule.severity,
-            part: rule.part,
-            rule: Some(Arc::clone(&rule.id)),
-        },
-        None => identity::Classified {
-            error_type: UNCLASSIFIED.into(),
-            category: UNCLASSIFIED.into(),
-            severity: unclassified_severity(level),
-            part: Part::Root,
-            rule: None,
-        },
-    }
-}
-
-/// The cause chain, outermost first, and everything that hangs beside it.
-fn split_chain(trace: &StackTrace) -> (Vec<&Throwable>, Vec<&Throwable>) {
-    let chain = trace.chain();
-    let inside = chain.iter().filter_map(|&i| trace.throwables.get(i)).collect();
-    let beside = trace
-        .throwables
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| !chain.contains(i))
-        .map(|(_, t)| t)
-        .collect();
-    (inside, beside)
-}
-
-/// The event with its stack unescaped and, where it may hold a secret, redacted; and whether it may.
-fn without_secrets<'e>(event: &'e ErrorEvent<'e>, redactor: &Redactor) -> (Cow<'e, ErrorEvent<'e>>, bool) {
-    let message = event.message.decoded();
-    let root_message = event.root_message.as_ref().map(Text::decoded);
-    let stack = stack_text(&event.thrown);
-    let may = redactor.may_hold_secret(&message)
-        || root_message.as_deref().is_some_and(|m| redactor.may_hold_secret(m))
-        || stack.as_deref().is_some_and(|s| redactor.stack_may_hold_secret(s));
-    let is_text = matches!(event.thrown, Thrown::Text(_));
-    if !may && !is_text {
-        return (Cow::Borrowed(event), false);
-    }
-    let mut copy = event.clone();
-    if may {
-        let clean = |text: &str| Text::Owned(redactor.redact(text).0.into_owned());
-        copy.root_message = root_message.as_deref().map(clean);
-        copy.message = clean(&message);
-    }
-    if let Some(stack) = stack {
-        let (redacted, count) = if may {
-            redactor.redact_stack(&stack)
-        } else {
-            (Cow::Borrowed(&*stack), 0)
-        };
-        if count > 0 {
-            copy.thrown = Thrown::Text(Text::Owned(redacted.into_owned()));
-        } else if is_text {
-            // Unescaped once, for all that look at it.
-            copy.thrown = Thrown::Text(Text::Owned(stack.into_owned()));
+    /// What the throwable of an event tells: messages around it vary while it stays the same.
+    fn thrown(&mut self, event: &ErrorEvent<'_>, key: Option<u128>) -> Arc<KnownThrown> {
+        if let Some(known) = key.and_then(|key| self.thrown.get(key))
+            && !known.on.depends_on_digits()
+        {
+            return known;
         }
+        let fresh = Arc::new(known_thrown(event, &self.rules, &self.redactor).0);
+        if let Some(key) = key {
+            self.thrown.insert(key, Arc::clone(&fresh));
+        }
+        fresh
     }
-    (Cow::Owned(copy), may)
 }

@@ -6,9 +6,10 @@
 //! and of a stack the lines that are no frames and the class and method of those that are. Line numbers, jar names
 //! and source files of Java frames are left out, as identity does not look at them.
 
-use super::skeleton::{Written, zero_into};
+use super::skeleton::{Written, next_digit, zero_into};
 use crate::event::{Dimensions, ErrorEvent, Text, Thrown, ThrownShape};
 use memchr::{memchr, memmem};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// A stack text shorter than this may have no frames, and then the task is part of the identity. Escaped text is longer
@@ -19,6 +20,8 @@ const SHORT_STACK: usize = 1024;
 #[derive(Debug, Default)]
 pub struct KeyMaker {
     scratch: Vec<u8>,
+    /// Where the throwable stands in it.
+    thrown: Range<usize>,
 }
 
 impl KeyMaker {
@@ -31,6 +34,7 @@ impl KeyMaker {
         optional(event.level.as_ref(), Varies::No, out);
         optional(event.logger.as_ref(), Varies::No, out);
         part(&event.message, Varies::Yes, out);
+        let thrown_from = out.len();
         optional(event.root_class.as_ref(), Varies::No, out);
         optional(event.root_message.as_ref(), Varies::Yes, out);
         let may_lack_frames = match &event.thrown {
@@ -61,6 +65,7 @@ impl KeyMaker {
             }
             Thrown::Parsed(_) => return None,
         };
+        self.thrown = thrown_from..out.len();
         if may_lack_frames {
             out.push(4);
             out.extend_from_slice(dimensions.task.as_deref().unwrap_or_default().as_bytes());
@@ -68,6 +73,13 @@ impl KeyMaker {
             optional(event.thread.as_ref(), Varies::Yes, out);
         }
         Some(xxhash_rust::xxh3::xxh3_128(out))
+    }
+
+    /// The key of the throwable alone, of the event that was given a key last. Two events with the same one tell the
+    /// same by their throwables.
+    #[must_use]
+    pub fn thrown_key(&self) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(self.scratch.get(self.thrown.clone()).unwrap_or_default())
     }
 }
 
@@ -181,23 +193,23 @@ const COUNTED: [&[u8]; 4] = [
 
 /// Class and method of a frame without the numbers that clean names lose.
 fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
-    let counted = symbol.iter().any(u8::is_ascii_digit);
-    let stem = if counted {
-        COUNTED
-            .iter()
-            .find_map(|stem| memmem::find(symbol, stem).map(|at| at + stem.len()))
-    } else {
-        None
+    let Some(first) = next_digit(symbol, 0) else {
+        // Most symbols hold nothing that varies.
+        out.extend_from_slice(symbol);
+        return;
     };
-    match stem {
-        None => zero_into(symbol, written, out),
-        Some(end) => {
-            let (head, tail) = symbol.split_at_checked(end).unwrap_or((symbol, &[]));
-            let digits = tail.iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut digits = Some(first);
+    while let Some(at) = digits {
+        let (head, tail) = symbol.split_at_checked(at).unwrap_or((symbol, &[]));
+        let run = tail.iter().take_while(|b| b.is_ascii_digit()).count();
+        if COUNTED.iter().any(|stem| head.ends_with(stem)) {
             zero_into(head, written, out);
-            zero_into(tail.get(digits..).unwrap_or_default(), written, out);
+            zero_into(tail.get(run..).unwrap_or_default(), written, out);
+            return;
         }
+        digits = next_digit(symbol, at + run);
     }
+    zero_into(symbol, written, out);
 }
 
 static CLASS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"class\":\""));

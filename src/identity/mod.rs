@@ -35,7 +35,7 @@ pub use chain::ChainRules;
 pub use masks::Masks;
 pub use ownership::{Layer, Ownership};
 pub use symbol::{class_name, method_name};
-pub use told::{ChainLink, Piece, Told, tell};
+pub use told::{ChainLink, Piece, Told, ToldThrown, tell, tell_thrown};
 
 /// The version of the recipe that makes fingerprints. A change splits groups and is listed in the CHANGELOG.
 pub const RECIPE_VERSION: u16 = 1;
@@ -160,10 +160,10 @@ pub fn identity(told: &Told, class: &Classified) -> Identity {
         part: class.part,
         rule: class.rule.clone(),
         template: told.template.clone(),
-        exception: told.exception.clone(),
-        exception_chain: told.chain.iter().map(|link| link.class.clone()).collect(),
-        top_frame: told.owners.first().map(|frame| frame.symbol.clone()),
-        exception_template: told.exception_template.clone(),
+        exception: told.thrown.exception.clone(),
+        exception_chain: told.thrown.chain.iter().map(|link| link.class.clone()).collect(),
+        top_frame: told.thrown.owners.first().map(|frame| frame.symbol.clone()),
+        exception_template: told.thrown.exception_template.clone(),
         fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces)),
         group: Group(Recipe::of("group", group)),
     }

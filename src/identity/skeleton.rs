@@ -194,7 +194,7 @@ impl Iterator for Spans<'_> {
 }
 
 /// The first decimal digit at or after `from`, eight bytes at a time.
-fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
+pub(super) fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     const HIGH: u64 = 0x8080_8080_8080_8080;

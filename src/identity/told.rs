@@ -12,8 +12,9 @@ use super::symbol::class_name;
 use super::template::{template, words};
 use super::{IdentityRules, skeleton};
 use crate::decode::stack::stack_trace;
-use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Throwable, Thrown};
+use crate::event::{Dimensions, Language, Relation, StackTrace, Throwable, Thrown};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Owner frames that are told.
 const OWNERS: usize = 3;
@@ -53,12 +54,10 @@ pub struct ChainLink {
     pub verdict: Verdict,
 }
 
-/// What was decided and why, for `explain`.
+/// What was decided about a throwable and why, whatever the log line around it says. The same throwable gives the same,
+/// so it may be remembered.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Told {
-    /// The stack as it was read.
-    #[serde(skip)]
-    pub trace: Option<StackTrace>,
+pub struct ToldThrown {
     /// The cause chain, outermost first.
     pub chain: Vec<ChainLink>,
     /// Which of the chain tells.
@@ -72,11 +71,45 @@ pub struct Told {
     /// The topmost frame that is not the JDK's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thrower: Option<OwnedFrame>,
-    /// The log message with its variable parts masked.
-    pub template: String,
     /// The telling throwable's message with its variable parts masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception_template: Option<String>,
+    /// What it gives to the fingerprint.
+    #[serde(skip)]
+    pub pieces: Vec<Piece>,
+    /// Why it was decided so, in words.
+    #[serde(skip)]
+    pub notes: Vec<&'static str>,
+    /// A root or cause that was found beside the stack, in words.
+    #[serde(skip)]
+    pub found_beside: Vec<String>,
+    /// What the throwable leaves open.
+    #[serde(skip)]
+    leaves: Leaves,
+}
+
+/// What a throwable leaves to the log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Leaves {
+    /// There is none: message and logger decide.
+    #[default]
+    All,
+    /// It has neither frames nor a telling message: logger and task decide beside its class.
+    Place,
+    /// The same, and it is written so long that its task does not count.
+    PlaceButTask,
+    /// It says enough.
+    Nothing,
+}
+
+/// What was decided and why, for `explain`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Told {
+    /// What was decided about the throwable.
+    #[serde(flatten)]
+    pub thrown: Arc<ToldThrown>,
+    /// The log message with its variable parts masked.
+    pub template: String,
     /// What goes into the fingerprint.
     pub pieces: Vec<Piece>,
     /// What goes into the group.
@@ -85,52 +118,97 @@ pub struct Told {
     pub notes: Vec<String>,
 }
 
-impl Told {
+impl ToldThrown {
     fn piece(&mut self, name: &str, value: &str) {
-        self.pieces.push(Piece {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        });
+        self.pieces.push(Piece::new(name, value));
     }
 
-    fn note(&mut self, text: impl Into<String>) {
-        self.notes.push(text.into());
+    fn note(&mut self, text: &'static str) {
+        self.notes.push(text);
     }
 }
 
-/// Decides what error an event is.
-#[must_use]
-pub fn tell(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRules) -> Told {
-    let message = event.message.decoded();
-    let mut told = Told {
-        template: template(&message, &rules.masks),
-        trace: stack_trace(&event.thrown),
-        ..Told::default()
-    };
-    let logger = event.logger.as_ref().map(Text::decoded).unwrap_or_default();
-    let root = named_root(event, told.trace.as_ref());
-    if let Some(root) = root {
-        append_root(&mut told, root);
-    }
-    if let Some(trace) = &mut told.trace
-        && let Some(note) = follow_named_causes(trace)
-    {
-        told.note(note);
-    }
-    match told.trace.take() {
-        None => without_throwable(&mut told, &logger),
-        Some(trace) => {
-            with_throwable(&mut told, &trace, event, dims, &logger, rules);
-            told.trace = Some(trace);
+impl Piece {
+    fn new(name: &str, value: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
         }
     }
-    told
+}
+
+/// Decides what can be decided of the throwable alone; gives the stack as it was read, completed, beside it.
+#[must_use]
+pub fn tell_thrown(
+    thrown: &Thrown<'_>,
+    root: Option<(&str, Option<&str>)>,
+    rules: &IdentityRules,
+) -> (ToldThrown, Option<StackTrace>) {
+    let mut told = ToldThrown::default();
+    let mut trace = stack_trace(thrown);
+    if let Some(root) = root.and_then(|(class, message)| named_root(class, message, trace.as_ref())) {
+        told.found_beside.push(format!(
+            "the writer names {} as the root; the stack does not reach it",
+            root.class
+        ));
+        append_root(&mut trace, root);
+    }
+    if let Some(trace) = &mut trace
+        && let Some(note) = follow_named_causes(trace)
+    {
+        told.found_beside.push(note);
+    }
+    match &trace {
+        None => told.note("no throwable: message and logger decide"),
+        Some(trace) => with_throwable(&mut told, trace, thrown, rules),
+    }
+    (told, trace)
+}
+
+/// Decides what error an event is, with what its throwable tells known. `message` and `logger` are the event's.
+#[must_use]
+pub fn tell(thrown: Arc<ToldThrown>, message: &str, logger: &str, dims: &Dimensions, rules: &IdentityRules) -> Told {
+    let template = template(message, &rules.masks);
+    let mut pieces = thrown.pieces.clone();
+    let task = dims.task.as_deref();
+    match thrown.leaves {
+        Leaves::Nothing => {}
+        Leaves::All => {
+            pieces.push(Piece::new("template", &template));
+            pieces.push(Piece::new("logger", logger));
+        }
+        Leaves::Place | Leaves::PlaceButTask => {
+            if let Some(message) = thrown.exception_template.as_deref().filter(|m| !m.is_empty()) {
+                pieces.push(Piece::new("message", message));
+            }
+            pieces.push(Piece::new("logger", logger));
+            match task.filter(|_| thrown.leaves == Leaves::Place) {
+                Some(task) => pieces.push(Piece::new("task", task)),
+                None => pieces.push(Piece::new("template", &template)),
+            }
+        }
+    }
+    let group_pieces = match thrown.leaves {
+        Leaves::All => pieces.clone(),
+        Leaves::Place | Leaves::PlaceButTask | Leaves::Nothing => group_pieces(&pieces),
+    };
+    Told {
+        template,
+        notes: thrown
+            .found_beside
+            .iter()
+            .cloned()
+            .chain(thrown.notes.iter().map(|&note| note.to_owned()))
+            .collect(),
+        pieces,
+        group_pieces,
+        thrown,
+    }
 }
 
 /// The root the writer names on its own, where the stack does not reach it.
-fn named_root(event: &ErrorEvent<'_>, trace: Option<&StackTrace>) -> Option<Throwable> {
-    let class = event.root_class.as_ref()?.decoded().into_owned();
-    let wanted = class_name(&class);
+fn named_root(class: &str, message: Option<&str>, trace: Option<&StackTrace>) -> Option<Throwable> {
+    let wanted = class_name(class);
     if wanted.is_empty() {
         return None;
     }
@@ -141,8 +219,8 @@ fn named_root(event: &ErrorEvent<'_>, trace: Option<&StackTrace>) -> Option<Thro
         }
     }
     Some(Throwable {
-        class,
-        message: event.root_message.as_ref().map(|m| m.decoded().into_owned()),
+        class: class.to_owned(),
+        message: message.map(str::to_owned),
         frames: Vec::new(),
         common: 0,
         omitted: 1,
@@ -150,12 +228,8 @@ fn named_root(event: &ErrorEvent<'_>, trace: Option<&StackTrace>) -> Option<Thro
     })
 }
 
-fn append_root(told: &mut Told, mut root: Throwable) {
-    told.note(format!(
-        "the writer names {} as the root; the stack does not reach it",
-        root.class
-    ));
-    match &mut told.trace {
+fn append_root(trace: &mut Option<StackTrace>, mut root: Throwable) {
+    match trace {
         Some(trace) => {
             if let Some(deepest) = trace.chain().last() {
                 root.relation = Relation::CauseOf(*deepest);
@@ -163,7 +237,7 @@ fn append_root(told: &mut Told, mut root: Throwable) {
             trace.throwables.push(root);
         }
         None => {
-            told.trace = Some(StackTrace {
+            *trace = Some(StackTrace {
                 throwables: vec![root],
                 language: Language::Java,
                 truncated: true,
@@ -218,14 +292,6 @@ fn named_cause(message: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-fn without_throwable(told: &mut Told, logger: &str) {
-    told.note("no throwable: message and logger decide");
-    let template = told.template.clone();
-    told.piece("template", &template);
-    told.piece("logger", logger);
-    told.group_pieces = told.pieces.clone();
-}
-
 fn link(throwable: &Throwable) -> Link {
     Link {
         class: class_name(&throwable.class),
@@ -233,14 +299,8 @@ fn link(throwable: &Throwable) -> Link {
     }
 }
 
-fn with_throwable(
-    told: &mut Told,
-    trace: &StackTrace,
-    event: &ErrorEvent<'_>,
-    dims: &Dimensions,
-    logger: &str,
-    rules: &IdentityRules,
-) {
+fn with_throwable(told: &mut ToldThrown, trace: &StackTrace, thrown: &Thrown<'_>, rules: &IdentityRules) {
+    told.leaves = Leaves::Nothing;
     let chain = trace.chain();
     let get = |index: &usize| trace.throwables.get(*index);
     let links: Vec<Link> = chain.iter().filter_map(get).map(link).collect();
@@ -284,10 +344,14 @@ fn with_throwable(
         trace.language,
         rules,
     );
-    if !site.any {
-        frameless(told, event, dims, logger, message.as_deref().unwrap_or_default());
+    if !site.any && words(message.as_deref().unwrap_or_default()) < TELLING_WORDS {
+        told.note("no frames and no telling message: logger and task decide");
+        told.leaves = if is_short(thrown) {
+            Leaves::Place
+        } else {
+            Leaves::PlaceButTask
+        };
     }
-    told.group_pieces = group_pieces(&told.pieces);
     told.owners = site.owners;
     told.thrower = site.thrower;
 }
@@ -303,7 +367,7 @@ fn group_pieces(pieces: &[Piece]) -> Vec<Piece> {
 }
 
 /// Class, then frames where they decide, then the message where they do not.
-fn decide(told: &mut Told, telling: &Link, message: &str, site: &Site, language: Language, rules: &IdentityRules) {
+fn decide(told: &mut ToldThrown, telling: &Link, message: &str, site: &Site, language: Language, rules: &IdentityRules) {
     if let Some(code) = chain::code(telling) {
         told.note("the code in brackets says what happened, in whatever language the class is");
         told.piece("code", code);
@@ -351,26 +415,12 @@ fn identifying_class(class: &str, language: Language) -> &str {
     }
 }
 
-/// Neither frames nor, perhaps, a message: logger and task are all there is.
-fn frameless(told: &mut Told, event: &ErrorEvent<'_>, dims: &Dimensions, logger: &str, message: &str) {
-    if words(message) >= TELLING_WORDS {
-        return;
-    }
-    told.note("no frames and no telling message: logger and task decide");
-    if !message.is_empty() {
-        told.piece("message", message);
-    }
-    told.piece("logger", logger);
-    let short = match &event.thrown {
+/// Whether a throwable is written so short that it cannot have frames.
+fn is_short(thrown: &Thrown<'_>) -> bool {
+    match thrown {
         Thrown::Absent | Thrown::Named { .. } => true,
         Thrown::Text(text) => text.held().len() < SHORT,
         Thrown::Json { raw, .. } => raw.held().len() < SHORT,
         Thrown::Parsed(_) => false,
-    };
-    if let Some(task) = dims.task.as_deref().filter(|_| short) {
-        told.piece("task", task);
-    } else {
-        let template = told.template.clone();
-        told.piece("template", &template);
     }
 }

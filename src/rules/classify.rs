@@ -20,7 +20,7 @@
 use super::class_name;
 use super::literals::{Hits, Literals, RelaxedIndex, count, cut, index};
 use super::pattern::Pattern;
-use super::told::{ToldError, ToldThrowable};
+use super::told::{ToldError, ToldLine, ToldThrowable};
 use super::written::{Alternative, ErrorRule, Over};
 use crate::event::Part;
 use smallvec::SmallVec;
@@ -89,6 +89,37 @@ struct Indexed {
     slot: usize,
 }
 
+/// What the throwables of an error say to the rules, whatever the log line says. The same throwables give the same, so
+/// it may be remembered.
+#[derive(Debug, Clone, Default)]
+pub struct OnThrown {
+    /// The deepest cause first.
+    chain: SmallVec<[Found; 4]>,
+    suppressed: Vec<Found>,
+    /// No throwable came along.
+    bare: bool,
+    /// Some rule could tell these throwables from others that differ only in digits.
+    depends_on_digits: bool,
+}
+
+/// What the rules say of an error.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict<'r> {
+    /// The rule that says what happened, if any does.
+    pub rule: Option<&'r ErrorRule>,
+    /// Whether some rule could tell this error from one that differs only in digits. Then the answer may not be
+    /// remembered under a text whose digits were forgotten.
+    pub depends_on_digits: bool,
+}
+
+impl OnThrown {
+    /// As [`Verdict::depends_on_digits`], of the throwables alone.
+    #[must_use]
+    pub fn depends_on_digits(&self) -> bool {
+        self.depends_on_digits
+    }
+}
+
 type Rank = (u8, usize, u8, u8, usize, u32);
 
 #[derive(Debug, Clone, Copy)]
@@ -150,12 +181,11 @@ impl ErrorRules {
             }
         }
         let expression = |at: &Indexed| expression(&entries, at);
-        let literals = Literals::new(
-            patterns
-                .iter()
-                .map(|at| expression(at).map_or(&[][..], Pattern::needed)),
-        )?;
-        let relaxed = RelaxedIndex::new(&entries.iter().map(|entry| &entry.alternative).collect::<Vec<_>>())?;
+        let relaxed = RelaxedIndex::new(&entries.iter().map(|entry| &entry.alternative).collect::<Vec<_>>());
+        let needed = patterns
+            .iter()
+            .map(|at| expression(at).map_or(&[][..], Pattern::needed));
+        let literals = Literals::new(needed.chain(relaxed.needed()))?;
         Ok(Self {
             literals,
             relaxed,
@@ -171,15 +201,58 @@ impl ErrorRules {
     /// The rule that says what happened, if any does.
     #[must_use]
     pub fn classify(&self, told: &ToldError<'_>) -> Option<&ErrorRule> {
-        let found = self.gather(told);
-        let winner = self.decide(&found)?;
-        self.rules.get(index(winner.rule))
+        self.verdict(&self.on_thrown(told.chain, told.suppressed), &told.line())
+            .rule
+    }
+
+    /// What the throwables say: to be put together with the log line by [`ErrorRules::verdict`].
+    #[must_use]
+    pub fn on_thrown(&self, chain: &[ToldThrowable<'_>], suppressed: &[ToldThrowable<'_>]) -> OnThrown {
+        let mut on = OnThrown {
+            bare: chain.is_empty() && suppressed.is_empty(),
+            // Of a longer chain not every throwable is looked at below, but rules may ask what stands around one.
+            depends_on_digits: chain.len() > CHAIN_LIMIT
+                || self.relaxed.any_name(chain.iter().chain(suppressed).map(|t| t.class)),
+            ..OnThrown::default()
+        };
+        for (depth, at) in (0..chain.len()).rev().take(CHAIN_LIMIT).enumerate() {
+            if let Some(throwable) = chain.get(at) {
+                let spot = Spot {
+                    throwable,
+                    outer: chain.get(..at).unwrap_or_default(),
+                    depth,
+                };
+                on.depends_on_digits |=
+                    self.on_throwable(&spot, Place::Throwable(at), &mut |found| on.chain.push(found));
+            }
+        }
+        for (at, throwable) in suppressed.iter().take(CHAIN_LIMIT).enumerate() {
+            let spot = Spot {
+                throwable,
+                outer: chain,
+                depth: at,
+            };
+            on.depends_on_digits |=
+                self.on_throwable(&spot, Place::Suppressed(at), &mut |found| on.suppressed.push(found));
+        }
+        on
+    }
+
+    /// What the rules say, with what the throwables say known.
+    #[must_use]
+    pub fn verdict(&self, thrown: &OnThrown, line: &ToldLine<'_>) -> Verdict<'_> {
+        let (found, on_line) = self.gather(thrown, line);
+        let winner = self.decide(&found);
+        Verdict {
+            rule: winner.and_then(|winner| self.rules.get(index(winner.rule))),
+            depends_on_digits: thrown.depends_on_digits || on_line,
+        }
     }
 
     /// Every rule that matched, the answer first, with where and why.
     #[must_use]
     pub fn explain(&self, told: &ToldError<'_>) -> Vec<Considered<'_>> {
-        let mut found = self.gather(told);
+        let (mut found, _) = self.gather(&self.on_thrown(told.chain, told.suppressed), &told.line());
         let winner = self.decide(&found).map(|winner| winner.rule);
         found.sort_unstable_by_key(|one| (Some(one.rule) != winner, one.rank));
         let mut considered: Vec<Considered<'_>> = Vec::new();
@@ -201,14 +274,11 @@ impl ErrorRules {
         considered
     }
 
-    /// Whether some rule could tell this error from one that differs only in digits. Then the answer may not be
-    /// remembered under a text whose digits were forgotten.
+    /// As [`Verdict::depends_on_digits`].
     #[must_use]
     pub fn depends_on_digits(&self, told: &ToldError<'_>) -> bool {
-        let throwables = || told.chain.iter().chain(told.suppressed);
-        let texts = throwables().filter_map(|t| t.message).chain([told.message]);
-        let names = throwables().map(|t| t.class).chain(told.logger);
-        self.relaxed.any_name(names) || texts.map(cut).any(|text| self.relaxed.is_match(text))
+        self.verdict(&self.on_thrown(told.chain, told.suppressed), &told.line())
+            .depends_on_digits
     }
 
     /// All rules, in the order of files and lines.
@@ -222,38 +292,27 @@ impl ErrorRules {
         self.rules.iter().find(|rule| &*rule.id == id)
     }
 
-    fn gather(&self, told: &ToldError<'_>) -> SmallVec<[Found; 8]> {
+    /// What matched, and whether the line depends on digits.
+    fn gather(&self, thrown: &OnThrown, line: &ToldLine<'_>) -> (SmallVec<[Found; 8]>, bool) {
         let mut found = SmallVec::new();
-        let line = cut(told.message);
-        let line_hits = self.literals.hits(line);
-        let bare = told.chain.is_empty() && told.suppressed.is_empty();
-        self.on_line(told, line, &line_hits, bare, &mut found);
-        for (depth, at) in (0..told.chain.len()).rev().take(CHAIN_LIMIT).enumerate() {
-            if let Some(throwable) = told.chain.get(at) {
-                let spot = Spot {
-                    told,
-                    throwable,
-                    outer: told.chain.get(..at).unwrap_or_default(),
-                    depth,
-                };
-                self.on_throwable(&spot, Place::Throwable(at), &mut found);
-            }
-        }
+        let text = cut(line.message);
+        let hits = self.literals.hits(text);
+        let depends_on_digits = self.relaxed.is_match(text, &hits, self.patterns.len())
+            || self.relaxed.any_name(line.logger.into_iter());
+        self.on_line(line, text, &hits, thrown.bare, &mut found);
+        let holds = |one: &&Found| {
+            let entry = self.entries.get(index(one.entry));
+            entry.is_some_and(|entry| around_holds(&entry.alternative, line))
+        };
+        found.extend(thrown.chain.iter().filter(holds).copied());
         if found.is_empty() {
-            for (at, throwable) in told.suppressed.iter().take(CHAIN_LIMIT).enumerate() {
-                let spot = Spot {
-                    told,
-                    throwable,
-                    outer: told.chain,
-                    depth: at,
-                };
-                self.on_throwable(&spot, Place::Suppressed(at), &mut found);
-            }
+            found.extend(thrown.suppressed.iter().filter(holds).copied());
         }
-        found
+        (found, depends_on_digits)
     }
 
-    fn on_throwable(&self, spot: &Spot<'_>, place: Place, found: &mut SmallVec<[Found; 8]>) {
+    /// Tells what matched; gives whether the text depends on digits.
+    fn on_throwable(&self, spot: &Spot<'_>, place: Place, found: &mut dyn FnMut(Found)) -> bool {
         let text = cut(spot.throwable.message.unwrap_or_default());
         let hits = self.literals.hits(text);
         let by_class = self.by_class.get(class_name::simple(spot.throwable.class));
@@ -270,8 +329,8 @@ impl ErrorRules {
                 continue;
             }
             if entry.alternative.messages.is_empty() {
-                if self.conditions_hold(entry, spot.told, spot.outer) {
-                    found.push(self.found(at, entry, place, None, spot.depth));
+                if within_holds(&entry.alternative, spot.outer) {
+                    found(self.found(at, entry, place, None, spot.depth));
                 }
                 continue;
             }
@@ -282,9 +341,9 @@ impl ErrorRules {
                 .filter_map(|&p| self.confirm(p, text))
                 .min_by_key(|(_, weight)| usize::MAX - weight);
             if let Some((slot, _)) = matched
-                && self.conditions_hold(entry, spot.told, spot.outer)
+                && within_holds(&entry.alternative, spot.outer)
             {
-                found.push(self.found(at, entry, place, Some((false, slot)), spot.depth));
+                found(self.found(at, entry, place, Some((false, slot)), spot.depth));
             }
         }
         for &pattern in &hits {
@@ -303,14 +362,15 @@ impl ErrorRules {
                 continue;
             }
             if let Some((slot, _)) = self.confirm(pattern, text)
-                && self.conditions_hold(entry, spot.told, spot.outer)
+                && within_holds(&entry.alternative, spot.outer)
             {
-                found.push(self.found(*at, entry, place, Some((false, slot)), spot.depth));
+                found(self.found(*at, entry, place, Some((false, slot)), spot.depth));
             }
         }
+        self.relaxed.is_match(text, &hits, self.patterns.len())
     }
 
-    fn on_line(&self, told: &ToldError<'_>, text: &str, hits: &Hits, bare: bool, found: &mut SmallVec<[Found; 8]>) {
+    fn on_line(&self, line: &ToldLine<'_>, text: &str, hits: &Hits, bare: bool, found: &mut SmallVec<[Found; 8]>) {
         for &pattern in hits {
             let Some(indexed) = self.patterns.get(index(pattern)) else {
                 continue;
@@ -327,7 +387,8 @@ impl ErrorRules {
                 continue;
             }
             if let Some((slot, _)) = self.confirm(pattern, text)
-                && self.conditions_hold(entry, told, &[])
+                && around_holds(&entry.alternative, line)
+                && within_holds(&entry.alternative, &[])
             {
                 found.push(self.found(indexed.entry, entry, Place::Line, Some((indexed.of_log, slot)), 0));
             }
@@ -336,7 +397,7 @@ impl ErrorRules {
             let Some(entry) = self.entries.get(index(at)) else {
                 continue;
             };
-            if self.conditions_hold(entry, told, &[]) {
+            if around_holds(&entry.alternative, line) && within_holds(&entry.alternative, &[]) {
                 found.push(self.found(at, entry, Place::Line, None, 0));
             }
         }
@@ -347,38 +408,6 @@ impl ErrorRules {
         let indexed = self.patterns.get(index(pattern))?;
         let pattern = expression(&self.entries, indexed)?;
         pattern.is_match(text).then(|| (indexed.slot, pattern.weight()))
-    }
-
-    /// Everything an entry asks for beside class and message.
-    fn conditions_hold(&self, entry: &Entry, told: &ToldError<'_>, outer: &[ToldThrowable<'_>]) -> bool {
-        let wanted = &entry.alternative;
-        let logger = wanted.loggers.is_empty()
-            || told
-                .logger
-                .is_some_and(|logger| wanted.loggers.iter().any(|w| class_name::same(logger, w)));
-        let level = wanted.levels.is_empty()
-            || told
-                .level
-                .is_some_and(|level| wanted.levels.iter().any(|w| w.eq_ignore_ascii_case(level)));
-        // On the line itself the expressions under `log` were just confirmed; on a throwable they come on top.
-        let line = !wanted.of_throwable()
-            || wanted.log.is_empty()
-            || wanted.log.iter().any(|pattern| pattern.is_match(cut(told.message)));
-        let unwrapped = wanted.within_classes.is_empty() && wanted.within_messages.is_empty();
-        let within = unwrapped
-            || outer.iter().take(CHAIN_LIMIT).any(|throwable| {
-                let class = wanted.within_classes.is_empty()
-                    || wanted
-                        .within_classes
-                        .iter()
-                        .any(|class| class_name::same(throwable.class, class));
-                let message = wanted.within_messages.is_empty()
-                    || throwable
-                        .message
-                        .is_some_and(|text| wanted.within_messages.iter().any(|p| p.is_match(cut(text))));
-                class && message
-            });
-        logger && level && line && within
     }
 
     fn found(&self, at: u32, entry: &Entry, place: Place, by: Option<(bool, usize)>, depth: usize) -> Found {
@@ -481,10 +510,45 @@ impl ErrorRules {
 
 /// A throwable on the way up.
 struct Spot<'a> {
-    told: &'a ToldError<'a>,
     throwable: &'a ToldThrowable<'a>,
     outer: &'a [ToldThrowable<'a>],
     depth: usize,
+}
+
+/// What an alternative asks of the log line beside class and message of a throwable.
+fn around_holds(wanted: &Alternative, line: &ToldLine<'_>) -> bool {
+    let logger = wanted.loggers.is_empty()
+        || line
+            .logger
+            .is_some_and(|logger| wanted.loggers.iter().any(|w| class_name::same(logger, w)));
+    let level = wanted.levels.is_empty()
+        || line
+            .level
+            .is_some_and(|level| wanted.levels.iter().any(|w| w.eq_ignore_ascii_case(level)));
+    // On the line itself the expressions under `log` were just confirmed; on a throwable they come on top.
+    logger
+        && level
+        && (!wanted.of_throwable()
+            || wanted.log.is_empty()
+            || wanted.log.iter().any(|pattern| pattern.is_match(cut(line.message))))
+}
+
+/// What an alternative asks of the throwables around the one it matched.
+fn within_holds(wanted: &Alternative, outer: &[ToldThrowable<'_>]) -> bool {
+    let unwrapped = wanted.within_classes.is_empty() && wanted.within_messages.is_empty();
+    unwrapped
+        || outer.iter().take(CHAIN_LIMIT).any(|throwable| {
+            let class = wanted.within_classes.is_empty()
+                || wanted
+                    .within_classes
+                    .iter()
+                    .any(|class| class_name::same(throwable.class, class));
+            let message = wanted.within_messages.is_empty()
+                || throwable
+                    .message
+                    .is_some_and(|text| wanted.within_messages.iter().any(|p| p.is_match(cut(text))));
+            class && message
+        })
 }
 
 fn why(found: &Found, rule: &ErrorRule) -> String {

@@ -1,6 +1,6 @@
 //! Which expressions may match a text: one automaton over the literals they need.
 //!
-//! Built twice: over the expressions themselves, and over those that tell digits apart, blind to which digit it is.
+//! It holds the expressions themselves and, behind them, those that tell digits apart, blind to which digit it is.
 
 use super::class_name;
 use super::pattern::{Pattern, Relaxed};
@@ -33,7 +33,6 @@ pub(crate) struct Literals {
 #[derive(Debug)]
 pub(crate) struct RelaxedIndex {
     expressions: Vec<Arc<Relaxed>>,
-    literals: Literals,
     /// Class and logger names with digits, zeroed.
     names: Vec<String>,
 }
@@ -109,29 +108,30 @@ fn rareness(byte: u8) -> usize {
 }
 
 impl RelaxedIndex {
-    pub(crate) fn new(alternatives: &[&Alternative]) -> Result<Self, String> {
+    pub(crate) fn new(alternatives: &[&Alternative]) -> Self {
         let alternatives = || alternatives.iter();
         let patterns = alternatives().flat_map(|a| a.messages.iter().chain(&a.log).chain(&a.within_messages));
-        let expressions: Vec<_> = patterns.filter_map(Pattern::relaxed).map(Arc::clone).collect();
         let names = alternatives()
             .flat_map(|a| a.classes.iter().chain(&a.loggers).chain(&a.within_classes))
             .filter(|name| name.bytes().any(|b| b.is_ascii_digit()))
             .map(|name| zeroed(name))
             .collect();
-        Ok(Self {
-            literals: Literals::new(expressions.iter().map(|expression| expression.needed()))?,
-            expressions,
+        Self {
+            expressions: patterns.filter_map(Pattern::relaxed).map(Arc::clone).collect(),
             names,
-        })
+        }
     }
 
-    pub(crate) fn is_match(&self, text: &str) -> bool {
-        let hits = self.literals.hits(text);
-        hits.iter().any(|&at| {
-            self.expressions
-                .get(index(at))
-                .is_some_and(|expression| expression.is_match(text))
-        })
+    /// The literals of each expression.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &[Vec<u8>]> {
+        self.expressions.iter().map(|expression| expression.needed())
+    }
+
+    /// Whether one of the expressions matches; `hits` are ids of expressions counted from `first`.
+    pub(crate) fn is_match(&self, text: &str, hits: &Hits, first: usize) -> bool {
+        let ours = hits.iter().filter_map(|&at| index(at).checked_sub(first));
+        ours.filter_map(|at| self.expressions.get(at))
+            .any(|expression| expression.is_match(text))
     }
 
     pub(crate) fn any_name<'n>(&self, names: impl Iterator<Item = &'n str>) -> bool {

@@ -22,12 +22,12 @@ mod told;
 mod written;
 pub(crate) mod yaml;
 
-pub use classify::{Considered, ErrorRules, Place};
+pub use classify::{Considered, ErrorRules, OnThrown, Place, Verdict};
 pub use fault::{Fault, Faults};
 pub use files::Files;
 pub use reload::{LiveRules, Reloaded};
 pub use self_check::{ExamplesRun, FailedExample};
-pub use told::{ToldError, ToldThrowable, unclassified_severity};
+pub use told::{ToldError, ToldLine, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
 use crate::dimensions::{DimensionRules, JobCatalogue};

@@ -26,6 +26,29 @@ pub struct ToldError<'a> {
     pub suppressed: &'a [ToldThrowable<'a>],
 }
 
+/// What the log line itself says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldLine<'a> {
+    /// The log message.
+    pub message: &'a str,
+    /// The logger.
+    pub logger: Option<&'a str>,
+    /// The level as logged.
+    pub level: Option<&'a str>,
+}
+
+impl<'a> ToldError<'a> {
+    /// What is not of the throwables.
+    #[must_use]
+    pub fn line(&self) -> ToldLine<'a> {
+        ToldLine {
+            message: self.message,
+            logger: self.logger,
+            level: self.level,
+        }
+    }
+}
+
 /// How bad an error is that no rule knows: by its level, since nothing else is known.
 #[must_use]
 pub fn unclassified_severity(level: Option<&str>) -> Severity {

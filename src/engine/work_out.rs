@@ -1,0 +1,212 @@
+//! An error identified from scratch: what the memo did not know.
+//!
+//! In two steps, since messages and throwables vary independently: what the throwable tells ([`KnownThrown`],
+//! remembered by the throwable alone), then what the whole event is ([`Remembered`]).
+
+use super::{Redactor, UNCLASSIFIED, stack_text};
+use crate::event::{Dimensions, ErrorEvent, Part, StackTrace, Text, Throwable, Thrown};
+use crate::identity::skeleton::without_ids;
+use crate::identity::{self, Identity, Told, ToldThrown, tell_thrown};
+use crate::rules::{ErrorRule, OnThrown, RuleSet, ToldLine, ToldThrowable, unclassified_severity};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What a memo key determines.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    /// Who it is.
+    pub(super) identity: Arc<Identity>,
+    /// A rule tells digits apart here, and the key does not hold them: to be worked out for each event.
+    pub(super) depends_on_digits: bool,
+    /// A word that goes with secrets stands in it.
+    pub(super) may_hold_secret: bool,
+}
+
+/// What the throwable of an event tells, whatever the log line says.
+#[derive(Debug)]
+pub(super) struct KnownThrown {
+    pub(super) told: Arc<ToldThrown>,
+    pub(super) on: OnThrown,
+    /// As [`Remembered::may_hold_secret`].
+    pub(super) may_hold_secret: bool,
+}
+
+/// An event identified from scratch.
+pub(super) struct WorkedOut {
+    pub(super) told: Told,
+    pub(super) classified: identity::Classified,
+    pub(super) remembered: Remembered,
+}
+
+/// Identifies an event whose throwable is known, with all that was told on the way.
+pub(super) fn work_out(
+    event: &ErrorEvent<'_>,
+    dimensions: &Dimensions,
+    thrown: Arc<KnownThrown>,
+    rules: &RuleSet,
+    redactor: &Redactor,
+) -> WorkedOut {
+    let message = event.message.decoded();
+    let may_hold_secret = redactor.may_hold_secret(&message);
+    let message = if may_hold_secret {
+        Cow::Owned(redactor.redact(&message).0.into_owned())
+    } else {
+        message
+    };
+    let level = event.level.as_ref().map(Text::decoded);
+    let logger = event.logger.as_ref().map(Text::decoded);
+    let told = identity::tell(
+        Arc::clone(&thrown.told),
+        &message,
+        logger.as_deref().unwrap_or_default(),
+        dimensions,
+        rules.identity(),
+    );
+    // Ids are taken out of what the rules look at, so that no rule can depend on one.
+    let message = without_ids(&message);
+    let line = ToldLine {
+        message: &message,
+        logger: logger.as_deref(),
+        level: level.as_deref(),
+    };
+    let verdict = rules.errors().verdict(&thrown.on, &line);
+    let classified = classified(verdict.rule, line.level);
+    let remembered = Remembered {
+        identity: Arc::new(identity::identity(&told, &classified)),
+        depends_on_digits: verdict.depends_on_digits,
+        may_hold_secret: may_hold_secret || thrown.may_hold_secret,
+    };
+    WorkedOut {
+        told,
+        classified,
+        remembered,
+    }
+}
+
+/// What the throwable of an event tells, and the stack as it was read.
+pub(super) fn known_thrown(
+    event: &ErrorEvent<'_>,
+    rules: &RuleSet,
+    redactor: &Redactor,
+) -> (KnownThrown, Option<StackTrace>) {
+    let (thrown, stack_may) = without_secrets(&event.thrown, redactor);
+    let root_class = event.root_class.as_ref().map(Text::decoded);
+    let root_message = event.root_message.as_ref().map(Text::decoded);
+    let root_may = root_message
+        .as_deref()
+        .is_some_and(|message| redactor.may_hold_secret(message));
+    let root_message = root_message.map(|message| {
+        if root_may {
+            Cow::Owned(redactor.redact(&message).0.into_owned())
+        } else {
+            message
+        }
+    });
+    let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
+    let (told, trace) = tell_thrown(&thrown, root, rules.identity());
+    let on = ask_with_throwables(trace.as_ref(), |chain, suppressed| {
+        rules.errors().on_thrown(chain, suppressed)
+    });
+    let known = KnownThrown {
+        told: Arc::new(told),
+        on,
+        may_hold_secret: stack_may || root_may,
+    };
+    (known, trace)
+}
+
+/// Hands to `ask` the throwables as the rules look at them: the cause chain, outermost first, and what hangs beside it.
+pub(super) fn ask_with_throwables<R>(
+    trace: Option<&StackTrace>,
+    ask: impl FnOnce(&[ToldThrowable<'_>], &[ToldThrowable<'_>]) -> R,
+) -> R {
+    let (chain, suppressed) = trace.map(split_chain).unwrap_or_default();
+    let chain_texts = messages_without_ids(&chain);
+    let suppressed_texts = messages_without_ids(&suppressed);
+    ask(
+        &as_told(&chain, &chain_texts),
+        &as_told(&suppressed, &suppressed_texts),
+    )
+}
+
+fn messages_without_ids<'t>(throwables: &[&'t Throwable]) -> Vec<Option<Cow<'t, str>>> {
+    throwables
+        .iter()
+        .map(|t| t.message.as_deref().map(without_ids))
+        .collect()
+}
+
+fn as_told<'t>(throwables: &[&'t Throwable], messages: &'t [Option<Cow<'t, str>>]) -> Vec<ToldThrowable<'t>> {
+    let pairs = throwables.iter().zip(messages);
+    pairs
+        .map(|(t, message)| ToldThrowable {
+            class: &t.class,
+            message: message.as_deref(),
+        })
+        .collect()
+}
+
+/// What the rules say, or what is said of what no rule knows.
+fn classified(rule: Option<&ErrorRule>, level: Option<&str>) -> identity::Classified {
+    match rule {
+        Some(rule) => identity::Classified {
+            error_type: Arc::clone(&rule.id),
+            category: Arc::clone(&rule.category),
+            severity: rule.severity,
+            part: rule.part,
+            rule: Some(Arc::clone(&rule.id)),
+        },
+        None => identity::Classified {
+            error_type: UNCLASSIFIED.into(),
+            category: UNCLASSIFIED.into(),
+            severity: unclassified_severity(level),
+            part: Part::Root,
+            rule: None,
+        },
+    }
+}
+
+/// The cause chain, outermost first, and everything that hangs beside it.
+fn split_chain(trace: &StackTrace) -> (Vec<&Throwable>, Vec<&Throwable>) {
+    let chain = trace.chain();
+    let inside = chain.iter().filter_map(|&i| trace.throwables.get(i)).collect();
+    let beside = trace
+        .throwables
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !chain.contains(i))
+        .map(|(_, t)| t)
+        .collect();
+    (inside, beside)
+}
+
+/// The throwable unescaped and, where it may hold a secret, redacted; and whether it may.
+fn without_secrets<'t>(thrown: &'t Thrown<'t>, redactor: &Redactor) -> (Cow<'t, Thrown<'t>>, bool) {
+    match thrown {
+        Thrown::Absent => (Cow::Borrowed(thrown), false),
+        Thrown::Text(text) => {
+            let stack = text.decoded();
+            let may = redactor.stack_may_hold_secret(&stack);
+            // Unescaped once, for all that look at it.
+            let clean = match stack {
+                stack if may => Text::Owned(redactor.redact_stack(&stack).0.into_owned()),
+                Cow::Borrowed(stack) => Text::Plain(stack),
+                Cow::Owned(stack) => Text::Owned(stack),
+            };
+            (Cow::Owned(Thrown::Text(clean)), may)
+        }
+        Thrown::Json { .. } | Thrown::Named { .. } | Thrown::Parsed(_) => {
+            let Some(stack) = stack_text(thrown) else {
+                return (Cow::Borrowed(thrown), false);
+            };
+            if !redactor.stack_may_hold_secret(&stack) {
+                return (Cow::Borrowed(thrown), false);
+            }
+            let (clean, count) = redactor.redact_stack(&stack);
+            if count == 0 {
+                return (Cow::Borrowed(thrown), true);
+            }
+            (Cow::Owned(Thrown::Text(Text::Owned(clean.into_owned()))), true)
+        }
+    }
+}

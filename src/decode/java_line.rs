@@ -256,7 +256,7 @@ fn cut_frame(text: &str) -> Option<Frame> {
 
 /// Parts `java.base/`, `app//`, `loader/module@1/` from the symbol. The slash of a hidden class
 /// (`X$$Lambda$7/0x00007f…`) is followed by a digit and belongs to the name.
-pub(super) fn split_module(qualified: &str) -> (Option<&str>, &str) {
+pub(crate) fn split_module(qualified: &str) -> (Option<&str>, &str) {
     let mut upto = qualified.len();
     while let Some(at) = qualified.get(..upto).and_then(|part| part.rfind('/')) {
         let (before, after) = (qualified.get(..at), qualified.get(at + 1..).unwrap_or_default());

@@ -10,6 +10,8 @@ use crate::event::{Frame, Language, Relation, StackTrace, Throwable, Thrown};
 
 use super::{java_line, java_stack, node_stack, python_stack, thrown_json};
 
+pub(crate) use super::java_line::split_module;
+
 /// Frames kept of one throwable. A `StackOverflowError` holds 1,024 by default; more than this is repetition.
 pub const MAX_FRAMES: usize = 4096;
 

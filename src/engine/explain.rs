@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides: the same functions are called as on the way of every record, and what they say is kept.
 
-use super::work_out::{ask_with_throwables, known_thrown, work_out};
+use super::work_out::{ask_with_throwables, known_headers, work_out};
 use super::{Engine, Redactor};
 use crate::dimensions::{DimensionRules, Found, JobCatalogue, LearnedNames, Source};
 use crate::event::{ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Rejection, Severity, Text, Thrown};
@@ -127,15 +127,15 @@ pub fn explain_sample(sample: &Sample, rules: &RuleSet) -> Explained {
 fn explain(event: &ErrorEvent<'_>, rules: &RuleSet, redactor: &Redactor, names: &LearnedNames) -> Explained {
     let dimensions = rules.dimensions().explain(event, names, rules.catalogue());
     let known = known_dimensions(event, rules.dimensions(), names, rules.catalogue());
-    let (thrown, trace) = known_thrown(event, rules, redactor);
-    let worked = work_out(event, &known, Arc::new(thrown), rules, redactor);
+    let headers = Arc::new(known_headers(&event.thrown, event, rules, redactor));
+    let worked = work_out(event, &known, &headers, None, rules, redactor);
     let decoded = event.message.decoded();
     let (message, redactions) = redactor.redact(&decoded);
     let message = message.into_owned();
     let owned = |text: &Option<Text<'_>>| text.as_ref().map(|t| t.decoded().into_owned());
     let (level, logger) = (owned(&event.level), owned(&event.logger));
     let without_ids = without_ids(&message);
-    let matched = ask_with_throwables(trace.as_ref(), |chain, suppressed| {
+    let matched = ask_with_throwables(headers.told.trace.as_ref(), |chain, suppressed| {
         let told = ToldError {
             message: &without_ids,
             logger: logger.as_deref(),
@@ -232,22 +232,22 @@ pub fn lines(explained: &Explained) -> Vec<(String, String)> {
         say(source.dimension, format!("{}  ({})", source.value, source.from));
     }
     say("template", explained.told.template.clone());
-    for (index, link) in explained.told.thrown.chain.iter().enumerate() {
-        let mark = if explained.told.thrown.telling == Some(index) {
+    for (index, link) in explained.told.thrown.headers.chain.iter().enumerate() {
+        let mark = if explained.told.thrown.headers.telling == Some(index) {
             "tells"
         } else {
             link.verdict.as_str()
         };
         say(&format!("chain {index}"), format!("[{mark}] {}", link.class));
     }
-    if let Some(template) = &explained.told.thrown.exception_template {
+    if let Some(template) = &explained.told.thrown.headers.exception_template {
         say("telling message", template.clone());
     }
     for frame in &explained.told.thrown.owners {
         say("owner frame", format!("{}  ({})", frame.symbol, frame.layer.as_str()));
     }
-    for note in &explained.told.notes {
-        say("because", note.clone());
+    for note in explained.told.notes() {
+        say("because", note.to_owned());
     }
     for rule in &explained.rules {
         let mark = if rule.won { "answer" } else { "also" };

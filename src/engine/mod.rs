@@ -21,17 +21,18 @@ use crate::decode::{Decoder, Limits, stack};
 use crate::event::{Dimensions, ErrorEvent, Rejection, Text, Thrown};
 use crate::fold::Sample;
 use crate::identity::Identity;
+use crate::identity::frames::Unread;
 use crate::identity::key::KeyMaker;
 use crate::rules::RuleSet;
 use memo::Memo;
 use place::Places;
-use work_out::{KnownThrown, Remembered, known_thrown, work_out};
+use work_out::{KnownHeaders, Remembered, known_headers, work_out};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Throwables repeat more than the lines around them, so fewer are remembered: one for so many errors.
-const THROWN_SHARE: usize = 4;
+/// Headers of throwables repeat more than whole errors, so fewer are remembered: one for so many errors.
+const HEADERS_SHARE: usize = 4;
 
 /// Type and category of what no rule knows.
 pub const UNCLASSIFIED: &str = "unclassified";
@@ -201,7 +202,7 @@ impl Engine {
                 redactor: Redactor::built_in(),
                 places: Places::default(),
                 memo: Memo::new(options.memo),
-                thrown: Memo::new(options.memo / THROWN_SHARE),
+                headers: Memo::new(options.memo / HEADERS_SHARE),
                 keys: KeyMaker::default(),
             },
         }
@@ -219,7 +220,7 @@ impl Engine {
     /// Takes the rules from now on; what was remembered under the old ones is forgotten.
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.identifier.memo.clear();
-        self.identifier.thrown.clear();
+        self.identifier.headers.clear();
         self.identifier.places.forget();
         self.identifier.rules = rules;
     }
@@ -250,7 +251,7 @@ struct Identifier {
     redactor: Arc<Redactor>,
     places: Places,
     memo: Memo<Remembered>,
-    thrown: Memo<KnownThrown>,
+    headers: Memo<KnownHeaders>,
     keys: KeyMaker,
 }
 
@@ -261,9 +262,7 @@ impl Identifier {
         let remembered = match key.and_then(|key| self.memo.get(key)) {
             Some(known) if !known.depends_on_digits => known,
             Some(_) | None => {
-                let thrown = self.thrown(event, key.map(|_| self.keys.thrown_key()));
-                let worked = work_out(event, &dimensions, thrown, &self.rules, &self.redactor);
-                let fresh = Arc::new(worked.remembered);
+                let fresh = Arc::new(self.work_out(event, &dimensions, key.is_some()));
                 if let Some(key) = key {
                     self.memo.insert(key, Arc::clone(&fresh));
                 }
@@ -278,17 +277,31 @@ impl Identifier {
         }));
     }
 
-    /// What the throwable of an event tells: messages around it vary while it stays the same.
-    fn thrown(&mut self, event: &ErrorEvent<'_>, key: Option<u128>) -> Arc<KnownThrown> {
-        if let Some(known) = key.and_then(|key| self.thrown.get(key))
-            && !known.on.depends_on_digits()
-        {
-            return known;
+    /// What the memo does not know. The headers of the throwable may be known where the whole is not.
+    fn work_out(&mut self, event: &ErrorEvent<'_>, dimensions: &Dimensions, has_key: bool) -> Remembered {
+        let (rules, redactor) = (&self.rules, &self.redactor);
+        let parts = self.keys.parts();
+        let marked = || parts.marked(&event.thrown);
+        if has_key && parts.have_blocks() {
+            let key = self.keys.headers_key();
+            let headers = match self.headers.get(key) {
+                Some(known) => Some(known),
+                None => marked().map(|marked| {
+                    let fresh = Arc::new(known_headers(&marked, event, rules, redactor));
+                    self.headers.insert(key, Arc::clone(&fresh));
+                    fresh
+                }),
+            };
+            // What a rule could tell apart by digits, and what is redacted, is read anew.
+            if let Some(headers) = headers.filter(|headers| headers.can_be_shared()) {
+                let unread = Unread {
+                    parts,
+                    thrown: &event.thrown,
+                };
+                return work_out(event, dimensions, &headers, Some(unread), rules, redactor).remembered;
+            }
         }
-        let fresh = Arc::new(known_thrown(event, &self.rules, &self.redactor).0);
-        if let Some(key) = key {
-            self.thrown.insert(key, Arc::clone(&fresh));
-        }
-        fresh
+        let headers = known_headers(&event.thrown, event, rules, redactor);
+        work_out(event, dimensions, &headers, None, rules, redactor).remembered
     }
 }

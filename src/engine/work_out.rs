@@ -1,12 +1,13 @@
 //! An error identified from scratch: what the memo did not know.
 //!
-//! In two steps, since messages and throwables vary independently: what the throwable tells ([`KnownThrown`],
-//! remembered by the throwable alone), then what the whole event is ([`Remembered`]).
+//! In two steps, since headers, frames and messages vary independently: what the headers of the throwable tell
+//! ([`KnownHeaders`], remembered by the headers alone), then what the whole event is ([`Remembered`]).
 
 use super::{Redactor, UNCLASSIFIED, stack_text};
-use crate::event::{Dimensions, ErrorEvent, Part, StackTrace, Text, Throwable, Thrown};
+use crate::event::{Dimensions, ErrorEvent, Language, Part, StackTrace, Text, Throwable, Thrown};
 use crate::identity::skeleton::without_ids;
-use crate::identity::{self, Identity, Told, ToldThrown, tell_thrown};
+use crate::identity::frames::Unread;
+use crate::identity::{self, Identity, Told, ToldHeaders, is_short, tell_headers, tell_thrown};
 use crate::rules::{ErrorRule, OnThrown, RuleSet, ToldLine, ToldThrowable, unclassified_severity};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,13 +23,22 @@ pub(super) struct Remembered {
     pub(super) may_hold_secret: bool,
 }
 
-/// What the throwable of an event tells, whatever the log line says.
+/// What the headers of a throwable tell, whatever its frames are and the log line says.
 #[derive(Debug)]
-pub(super) struct KnownThrown {
-    pub(super) told: Arc<ToldThrown>,
+pub(super) struct KnownHeaders {
+    pub(super) told: Arc<ToldHeaders>,
     pub(super) on: OnThrown,
     /// As [`Remembered::may_hold_secret`].
     pub(super) may_hold_secret: bool,
+}
+
+impl KnownHeaders {
+    /// Whether other throwables with the same headers but for digits and frames tell the same.
+    pub(super) fn can_be_shared(&self) -> bool {
+        // Marks stand for Java's frames only.
+        let java = self.told.trace.as_ref().is_some_and(|trace| trace.language == Language::Java);
+        java && !self.may_hold_secret && !self.on.depends_on_digits()
+    }
 }
 
 /// An event identified from scratch.
@@ -38,11 +48,13 @@ pub(super) struct WorkedOut {
     pub(super) remembered: Remembered,
 }
 
-/// Identifies an event whose throwable is known, with all that was told on the way.
+/// Identifies an event whose headers are known, with all that was told on the way. The frames are `unread` where the
+/// headers only mark them.
 pub(super) fn work_out(
     event: &ErrorEvent<'_>,
     dimensions: &Dimensions,
-    thrown: Arc<KnownThrown>,
+    headers: &KnownHeaders,
+    unread: Option<Unread<'_>>,
     rules: &RuleSet,
     redactor: &Redactor,
 ) -> WorkedOut {
@@ -56,7 +68,12 @@ pub(super) fn work_out(
     let level = event.level.as_ref().map(Text::decoded);
     let logger = event.logger.as_ref().map(Text::decoded);
     let told = identity::tell(
-        Arc::clone(&thrown.told),
+        tell_thrown(
+            Arc::clone(&headers.told),
+            unread,
+            is_short(&event.thrown),
+            rules.identity(),
+        ),
         &message,
         logger.as_deref().unwrap_or_default(),
         dimensions,
@@ -69,12 +86,12 @@ pub(super) fn work_out(
         logger: logger.as_deref(),
         level: level.as_deref(),
     };
-    let verdict = rules.errors().verdict(&thrown.on, &line);
+    let verdict = rules.errors().verdict(&headers.on, &line);
     let classified = classified(verdict.rule, line.level);
     let remembered = Remembered {
         identity: Arc::new(identity::identity(&told, &classified)),
         depends_on_digits: verdict.depends_on_digits,
-        may_hold_secret: may_hold_secret || thrown.may_hold_secret,
+        may_hold_secret: may_hold_secret || headers.may_hold_secret,
     };
     WorkedOut {
         told,
@@ -83,13 +100,14 @@ pub(super) fn work_out(
     }
 }
 
-/// What the throwable of an event tells, and the stack as it was read.
-pub(super) fn known_thrown(
+/// What the headers of a throwable tell. `thrown` is the event's, or the same with its frames marked.
+pub(super) fn known_headers(
+    thrown: &Thrown<'_>,
     event: &ErrorEvent<'_>,
     rules: &RuleSet,
     redactor: &Redactor,
-) -> (KnownThrown, Option<StackTrace>) {
-    let (thrown, stack_may) = without_secrets(&event.thrown, redactor);
+) -> KnownHeaders {
+    let (thrown, stack_may) = without_secrets(thrown, redactor);
     let root_class = event.root_class.as_ref().map(Text::decoded);
     let root_message = event.root_message.as_ref().map(Text::decoded);
     let root_may = root_message
@@ -103,16 +121,15 @@ pub(super) fn known_thrown(
         }
     });
     let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
-    let (told, trace) = tell_thrown(&thrown, root, rules.identity());
-    let on = ask_with_throwables(trace.as_ref(), |chain, suppressed| {
+    let told = tell_headers(&thrown, root, rules.identity());
+    let on = ask_with_throwables(told.trace.as_ref(), |chain, suppressed| {
         rules.errors().on_thrown(chain, suppressed)
     });
-    let known = KnownThrown {
+    KnownHeaders {
         told: Arc::new(told),
         on,
         may_hold_secret: stack_may || root_may,
-    };
-    (known, trace)
+    }
 }
 
 /// Hands to `ask` the throwables as the rules look at them: the cause chain, outermost first, and what hangs beside it.

@@ -4,10 +4,11 @@
 //! first. What always holds: neither line numbers nor the number of frames an enclosing throwable shares matter, so a
 //! wrapper more or less changes nothing; recursion is folded.
 
+use super::blocks::{FrameRef, Parts};
 use super::ownership::{Layer, Ownership};
 use super::skeleton;
 use super::symbol::symbol;
-use crate::event::{Frame, Language, StackTrace};
+use crate::event::{Frame, Language, StackTrace, Thrown};
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -47,10 +48,26 @@ pub struct Site {
     pub any: bool,
 }
 
-/// The frames that decide for the throwable at `index`, at most `most` of each kind.
+/// Where the runs of frames stand that a trace only marks.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread<'t> {
+    /// The throwable, parted.
+    pub parts: &'t Parts,
+    /// As it stands in the record.
+    pub thrown: &'t Thrown<'t>,
+}
+
+/// The frames that decide for the throwable at `index`, at most `most` of each kind. The trace may mark runs of frames
+/// that are `unread`.
 #[must_use]
-pub fn site(trace: &StackTrace, index: usize, ownership: &Ownership, most: usize) -> Site {
-    let raw = whole_stack(trace, index);
+pub fn site(
+    trace: &StackTrace,
+    unread: Option<Unread<'_>>,
+    index: usize,
+    ownership: &Ownership,
+    most: usize,
+) -> Site {
+    let raw = whole_stack(trace, unread, index);
     let any = !raw.is_empty();
     let class = trace.throwables.get(index).map_or("", |t| t.class.as_str());
     if class.ends_with("StackOverflowError") || class == "RecursionError" {
@@ -76,7 +93,7 @@ pub fn site(trace: &StackTrace, index: usize, ownership: &Ownership, most: usize
 
 /// The clean frames up to the output that handed the record on; an output that throws itself is no border. Ends early
 /// once nothing further down can change the answer.
-fn operators_own(raw: &[&Frame], language: Language, ownership: &Ownership, most: usize) -> Vec<OwnedFrame> {
+fn operators_own(raw: &[FrameRef<'_>], language: Language, ownership: &Ownership, most: usize) -> Vec<OwnedFrame> {
     let mut out: Vec<OwnedFrame> = Vec::with_capacity(32);
     let mut own = false;
     let mut users = 0;
@@ -154,14 +171,14 @@ fn cycle(frames: &[OwnedFrame], any: bool) -> Site {
 
 /// A frame, clean and with its owner; nothing for one that stands for no source. Frames of Java repeat over all errors
 /// of a library, so they are worked out once.
-fn owned(frame: &Frame, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
+fn owned(frame: &FrameRef<'_>, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
     match language {
-        Language::Java => ownership.remembered(&frame.class, &frame.method, || worked_out(frame, language, ownership)),
+        Language::Java => ownership.remembered(frame, || worked_out(frame, language, ownership)),
         Language::Python | Language::Node => worked_out(frame, language, ownership),
     }
 }
 
-fn worked_out(frame: &Frame, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
+fn worked_out(frame: &FrameRef<'_>, language: Language, ownership: &Ownership) -> Option<OwnedFrame> {
     let symbol = symbol(frame, language)?;
     let (layer, border) = match language {
         Language::Java => {
@@ -181,8 +198,8 @@ fn worked_out(frame: &Frame, language: Language, ownership: &Ownership) -> Optio
     })
 }
 
-fn python_layer(frame: &Frame) -> Layer {
-    let path = frame.file.as_deref().unwrap_or(&frame.class);
+fn python_layer(frame: &FrameRef<'_>) -> Layer {
+    let path = frame.file.unwrap_or(frame.class);
     if path.contains("site-packages") || path.contains("dist-packages") {
         Layer::Connector
     } else if path.contains("/lib/python") || path.starts_with("<frozen") || path.contains("\\Lib\\") {
@@ -192,8 +209,8 @@ fn python_layer(frame: &Frame) -> Layer {
     }
 }
 
-fn node_layer(frame: &Frame) -> Layer {
-    let path = frame.file.as_deref().unwrap_or(&frame.class);
+fn node_layer(frame: &FrameRef<'_>) -> Layer {
+    let path = frame.file.unwrap_or(frame.class);
     if path.contains("node_modules") {
         Layer::Connector
     } else if path.starts_with("node:") || path.starts_with("internal/") || path.is_empty() || path == "native" {
@@ -207,22 +224,31 @@ fn node_layer(frame: &Frame) -> Layer {
 ///
 /// Where they begin is found by name, not by the count of `... n more`: the throwable was caught in the method that
 /// made the enclosing one, so both name that method, at different lines.
-fn whole_stack(trace: &StackTrace, index: usize) -> Vec<&Frame> {
+fn whole_stack<'t>(trace: &'t StackTrace, unread: Option<Unread<'t>>, index: usize) -> Vec<FrameRef<'t>> {
     use crate::event::Relation;
-    let mut frames: Vec<&Frame> = Vec::new();
+    let mut frames: Vec<FrameRef<'t>> = Vec::with_capacity(64);
     let mut at = index;
     // Relations point to earlier throwables, so this ends; the bound guards against a trace that lies.
     for _ in 0..trace.throwables.len() {
         let Some(throwable) = trace.throwables.get(at) else {
             break;
         };
-        let own = &throwable.frames;
-        let from = match frames.last() {
-            None => 0,
-            Some(last) => own.iter().position(|f| same_place(f, last)).map_or(0, |at| at + 1),
-        };
-        frames.extend(own.iter().skip(from));
-        let lost = own.is_empty() && frames.is_empty();
+        let first = frames.len();
+        let last = frames.last().copied();
+        for frame in &throwable.frames {
+            let frame = as_ref(frame);
+            match (Parts::run_of(&frame), unread) {
+                (Some(run), Some(unread)) => unread.parts.frames(unread.thrown, run, &mut |f| frames.push(f)),
+                (Some(_), None) | (None, _) => frames.push(frame),
+            }
+        }
+        let own = frames.get(first..).unwrap_or_default();
+        let lost = own.is_empty() && first == 0;
+        if let Some(last) = last
+            && let Some(shared) = own.iter().position(|f| same_place(f, &last))
+        {
+            frames.drain(first..=first + shared);
+        }
         if (throwable.common == 0 && !lost) || frames.len() > DEEPEST {
             break;
         }
@@ -235,8 +261,16 @@ fn whole_stack(trace: &StackTrace, index: usize) -> Vec<&Frame> {
     frames
 }
 
-fn same_place(a: &Frame, b: &Frame) -> bool {
-    same_name(&a.method, &b.method) && same_name(&a.class, &b.class)
+fn as_ref(frame: &Frame) -> FrameRef<'_> {
+    FrameRef {
+        class: &frame.class,
+        method: &frame.method,
+        file: frame.file.as_deref(),
+    }
+}
+
+fn same_place(a: &FrameRef<'_>, b: &FrameRef<'_>) -> bool {
+    same_name(a.method, b.method) && same_name(a.class, b.class)
 }
 
 /// Whether two names are the same but for varying digits (zeroing keeps the length).

@@ -3,14 +3,15 @@
 //! Comes in: an event as decoded, text still escaped. Goes out: 128 bits, or nothing where the event is too unusual
 //! to be remembered. What always holds: two events with the same key have the same identity under the same rules.
 //! For that it must see whatever identity looks at: layout, level, logger, message, root class and message,
-//! and of a stack the lines that are no frames and the class and method of those that are. Line numbers, jar names
-//! and source files of Java frames are left out, as identity does not look at them.
+//! and of a stack the lines that are no frames and the class and method of those that are ([`super::blocks`]). Line
+//! numbers, jar names and source files of Java frames are left out, as identity does not look at them.
 
-use super::skeleton::{Written, next_digit, zero_into};
-use crate::event::{Dimensions, ErrorEvent, Text, Thrown, ThrownShape};
-use memchr::{memchr, memmem};
+use super::blocks::{Parts, written};
+use super::is_short;
+use super::skeleton::{Written, zero_into};
+use crate::event::{Dimensions, ErrorEvent, Text, Thrown};
 use std::ops::Range;
-use std::sync::LazyLock;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// A stack text shorter than this may have no frames, and then the task is part of the identity. Escaped text is longer
 /// than what it stands for, so this is well above the limit identity uses.
@@ -20,8 +21,9 @@ const SHORT_STACK: usize = 1024;
 #[derive(Debug, Default)]
 pub struct KeyMaker {
     scratch: Vec<u8>,
-    /// Where the throwable stands in it.
-    thrown: Range<usize>,
+    /// Where the headers of the throwable stand in it.
+    headers: Range<usize>,
+    parts: Parts,
 }
 
 impl KeyMaker {
@@ -34,52 +36,57 @@ impl KeyMaker {
         optional(event.level.as_ref(), Varies::No, out);
         optional(event.logger.as_ref(), Varies::No, out);
         part(&event.message, Varies::Yes, out);
-        let thrown_from = out.len();
+        let headers_from = out.len();
         optional(event.root_class.as_ref(), Varies::No, out);
         optional(event.root_message.as_ref(), Varies::Yes, out);
-        let may_lack_frames = match &event.thrown {
-            Thrown::Absent => {
-                out.push(0);
-                true
-            }
-            Thrown::Text(text) => {
-                out.push(1);
-                stack_text(text.held().as_bytes(), written(text), out);
-                text.held().len() < SHORT_STACK
-            }
-            Thrown::Json { raw, shape } => {
-                out.extend_from_slice(&[2, *shape as u8]);
-                match shape {
-                    ThrownShape::Log4j2 => log4j2_object(raw.held().as_bytes(), out),
-                    ThrownShape::Spark | ThrownShape::StructlogDict | ThrownShape::PinoErr | ThrownShape::Lines => {
-                        zero_into(raw.held().as_bytes(), Written::Escaped, out);
-                    }
-                }
-                raw.held().len() < 2 * SHORT_STACK
-            }
+        self.parts.part(&event.thrown);
+        match &event.thrown {
+            Thrown::Absent => out.push(0),
+            Thrown::Text(_) => out.push(1),
+            Thrown::Json { shape, .. } => out.extend_from_slice(&[2, *shape as u8]),
             Thrown::Named { class, message } => {
                 out.push(3);
                 part(class, Varies::No, out);
                 optional(message.as_ref(), Varies::Yes, out);
-                true
             }
             Thrown::Parsed(_) => return None,
-        };
-        self.thrown = thrown_from..out.len();
-        if may_lack_frames {
+        }
+        let (headers, frames) = self.parts.bytes();
+        out.extend_from_slice(headers);
+        out.push(u8::from(is_short(&event.thrown)));
+        self.headers = headers_from..out.len();
+        if may_lack_frames(&event.thrown) {
             out.push(4);
             out.extend_from_slice(dimensions.task.as_deref().unwrap_or_default().as_bytes());
             out.push(4);
             optional(event.thread.as_ref(), Varies::Yes, out);
         }
-        Some(xxhash_rust::xxh3::xxh3_128(out))
+        // The length keeps the frames apart from what stands before them.
+        out.extend_from_slice(&(frames.len() as u64).to_le_bytes());
+        out.extend_from_slice(&xxh3_128(frames).to_le_bytes());
+        Some(xxh3_128(out))
     }
 
-    /// The key of the throwable alone, of the event that was given a key last. Two events with the same one tell the
-    /// same by their throwables.
+    /// The key of what stands in the throwable beside its frames, of the event that was given a key last.
     #[must_use]
-    pub fn thrown_key(&self) -> u128 {
-        xxhash_rust::xxh3::xxh3_128(self.scratch.get(self.thrown.clone()).unwrap_or_default())
+    pub fn headers_key(&self) -> u128 {
+        xxh3_128(self.scratch.get(self.headers.clone()).unwrap_or_default())
+    }
+
+    /// The throwable of the event that was given a key last, headers and frames apart.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// Whether a throwable is written so short that it may have no frames: then the task is part of the key.
+fn may_lack_frames(thrown: &Thrown<'_>) -> bool {
+    match thrown {
+        Thrown::Absent | Thrown::Named { .. } => true,
+        Thrown::Text(text) => text.held().len() < SHORT_STACK,
+        Thrown::Json { raw, .. } => raw.held().len() < 2 * SHORT_STACK,
+        Thrown::Parsed(_) => false,
     }
 }
 
@@ -87,13 +94,6 @@ impl KeyMaker {
 enum Varies {
     Yes,
     No,
-}
-
-fn written(text: &Text<'_>) -> Written {
-    match text {
-        Text::Plain(_) | Text::Owned(_) => Written::Literal,
-        Text::Escaped(_) => Written::Escaped,
-    }
 }
 
 /// One field: its way of writing, its length as held, and its bytes. The length keeps fields apart.
@@ -117,150 +117,10 @@ fn optional(text: Option<&Text<'_>>, varies: Varies, out: &mut Vec<u8>) {
     }
 }
 
-/// A stack text: lines that begin with a tab and `at ` give class and method, all others everything.
-fn stack_text(text: &[u8], written: Written, out: &mut Vec<u8>) {
-    out.push(match written {
-        Written::Literal => b'l',
-        Written::Escaped => b'e',
-    });
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (line, after) = split_line(rest, written);
-        rest = after;
-        if let Some((tabs, symbol)) = frame_symbol(line, written) {
-            out.extend_from_slice(&[1, tabs]);
-            symbol_into(symbol, written, out);
-        } else {
-            out.push(2);
-            zero_into(line, written, out);
-        }
-    }
-}
-
-/// The first line and what follows its line break.
-fn split_line(text: &[u8], written: Written) -> (&[u8], &[u8]) {
-    let breaks_at = match written {
-        Written::Literal => memchr(b'\n', text).map(|at| (at, at + 1)),
-        Written::Escaped => {
-            let mut from = 0;
-            loop {
-                let Some(found) = text.get(from..).and_then(|t| memchr(b'\\', t)) else {
-                    break None;
-                };
-                let at = from + found;
-                if text.get(at + 1) == Some(&b'n') {
-                    break Some((at, at + 2));
-                }
-                from = at + 2;
-            }
-        }
-    };
-    match breaks_at {
-        Some((end, next)) => (
-            text.get(..end).unwrap_or_default(),
-            text.get(next..).unwrap_or_default(),
-        ),
-        None => (text, &[]),
-    }
-}
-
-/// How many tabs a Java frame line begins with (they tell suppressed frames from others), and class and method.
-fn frame_symbol(line: &[u8], written: Written) -> Option<(u8, &[u8])> {
-    let tab: &[u8] = match written {
-        Written::Literal => b"\t",
-        Written::Escaped => b"\\t",
-    };
-    let mut tabs = 0u8;
-    let mut after = line;
-    while let Some(stripped) = after.strip_prefix(tab) {
-        after = stripped;
-        tabs = tabs.saturating_add(1);
-    }
-    if tabs == 0 || !after.starts_with(b"at ") {
-        return None;
-    }
-    let open = memchr(b'(', after)?;
-    Some((tabs, after.get(..open)?))
-}
-
-/// Names that are followed by the number of their making: `GeneratedMethodAccessor7`, `$Proxy12`. Clean names lose it.
-const COUNTED: [&[u8]; 4] = [
-    b"GeneratedMethodAccessor",
-    b"GeneratedConstructorAccessor",
-    b"GeneratedSerializationConstructorAccessor",
-    b"$Proxy",
-];
-
-/// Class and method of a frame without the numbers that clean names lose.
-fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
-    let Some(first) = next_digit(symbol, 0) else {
-        // Most symbols hold nothing that varies.
-        out.extend_from_slice(symbol);
-        return;
-    };
-    let mut digits = Some(first);
-    while let Some(at) = digits {
-        let (head, tail) = symbol.split_at_checked(at).unwrap_or((symbol, &[]));
-        let run = tail.iter().take_while(|b| b.is_ascii_digit()).count();
-        if COUNTED.iter().any(|stem| head.ends_with(stem)) {
-            zero_into(head, written, out);
-            zero_into(tail.get(run..).unwrap_or_default(), written, out);
-            return;
-        }
-        digits = next_digit(symbol, at + run);
-    }
-    zero_into(symbol, written, out);
-}
-
-static CLASS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"class\":\""));
-
-/// A Log4j2 throwable object: of each frame class and method, of the rest everything.
-fn log4j2_object(raw: &[u8], out: &mut Vec<u8>) {
-    let mut rest = raw;
-    while let Some(at) = CLASS.find(rest) {
-        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-        between_frames(before, out);
-        // `"class":"C","method":"m"`: whatever does not look so is taken whole by the next turn or at the end.
-        let after = from.get(CLASS.needle().len()..).unwrap_or_default();
-        let class_end = memchr(b'"', after).unwrap_or(after.len());
-        let class = after.get(..class_end).unwrap_or_default();
-        let after = after.get(class_end..).unwrap_or_default();
-        out.push(1);
-        symbol_into(class, Written::Escaped, out);
-        let Some(method) = after.strip_prefix(b"\",\"method\":\"") else {
-            rest = after;
-            continue;
-        };
-        let method_end = memchr(b'"', method).unwrap_or(method.len());
-        out.push(b'.');
-        symbol_into(method.get(..method_end).unwrap_or_default(), Written::Escaped, out);
-        let tail = method.get(method_end..).unwrap_or_default();
-        let frame_end = memchr(b'}', tail).unwrap_or(0);
-        rest = tail.get(frame_end..).unwrap_or_default();
-    }
-    between_frames(rest, out);
-}
-
-/// What stands between two frames: nothing that tells when it is only the border or the module of the next frame.
-fn between_frames(text: &[u8], out: &mut Vec<u8>) {
-    const NEXT: &[u8] = b"},{";
-    if text == NEXT {
-        return;
-    }
-    let only_module = text.strip_prefix(NEXT).is_some_and(|t| {
-        let ends_with_comma = t.last() == Some(&b',');
-        t.starts_with(b"\"module\":\"") && ends_with_comma && t.len() < 200 && memchr(b'{', t).is_none()
-    });
-    if !only_module {
-        out.push(2);
-        zero_into(text, Written::Escaped, out);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventTime, Layout};
+    use crate::event::{EventTime, Layout, ThrownShape};
 
     fn event<'a>(message: &'a str, thrown: Thrown<'a>) -> ErrorEvent<'a> {
         ErrorEvent {

@@ -8,8 +8,10 @@
 //!
 //! The way of an event: [`chain`] finds the throwable that tells, [`frames`] its owner frames with the help of
 //! [`symbol`] (clean names) and [`ownership`] (layers), [`template`] masks the messages with [`masks`], [`told`] puts
-//! the pieces together, [`recipe`] hashes them. [`key`] is the memo's key and is made before all this.
+//! the pieces together, [`recipe`] hashes them. [`key`] is the memo's key and is made before all this, with the headers
+//! and frames of a throwable kept apart by [`blocks`].
 
+pub mod blocks;
 pub mod chain;
 mod collections;
 mod digits;
@@ -35,7 +37,7 @@ pub use chain::ChainRules;
 pub use masks::Masks;
 pub use ownership::{Layer, Ownership};
 pub use symbol::{class_name, method_name};
-pub use told::{ChainLink, Piece, Told, ToldThrown, tell, tell_thrown};
+pub use told::{ChainLink, Piece, Told, ToldHeaders, ToldThrown, is_short, tell, tell_headers, tell_thrown};
 
 /// The version of the recipe that makes fingerprints. A change splits groups and is listed in the CHANGELOG.
 pub const RECIPE_VERSION: u16 = 1;
@@ -160,10 +162,10 @@ pub fn identity(told: &Told, class: &Classified) -> Identity {
         part: class.part,
         rule: class.rule.clone(),
         template: told.template.clone(),
-        exception: told.thrown.exception.clone(),
-        exception_chain: told.thrown.chain.iter().map(|link| link.class.clone()).collect(),
+        exception: told.thrown.headers.exception.clone(),
+        exception_chain: told.thrown.headers.chain.iter().map(|link| link.class.clone()).collect(),
         top_frame: told.thrown.owners.first().map(|frame| frame.symbol.clone()),
-        exception_template: told.thrown.exception_template.clone(),
+        exception_template: told.thrown.headers.exception_template.clone(),
         fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces)),
         group: Group(Recipe::of("group", group)),
     }

@@ -4,7 +4,8 @@
 //! on counters, hashes, loaders or line numbers; cleaning twice changes nothing that the first time left.
 
 use super::skeleton;
-use crate::event::{Frame, Language};
+use super::blocks::FrameRef;
+use crate::event::Language;
 use std::borrow::Cow;
 
 /// From these markers on a class name is the work of a proxy or byte code library.
@@ -166,7 +167,7 @@ pub fn method_name(written: &str) -> Option<Cow<'_, str>> {
 /// The clean symbol of a frame (`com.acme.Job.map`); nothing where the frame stands for no source: reflection,
 /// proxies, lambda classes, accessors.
 #[must_use]
-pub fn symbol(frame: &Frame, language: Language) -> Option<Symbol> {
+pub fn symbol(frame: &FrameRef<'_>, language: Language) -> Option<Symbol> {
     match language {
         Language::Java => java_symbol(frame),
         Language::Python => Some(python_symbol(frame)),
@@ -215,36 +216,36 @@ fn calls_through(class: &str) -> bool {
         || (simple.starts_with("LambdaForm$") && class.starts_with("java.lang.invoke"))
 }
 
-fn java_symbol(frame: &Frame) -> Option<Symbol> {
+fn java_symbol(frame: &FrameRef<'_>) -> Option<Symbol> {
     let plain = |name: &str| {
         name.bytes()
             .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'<' | b'>'))
     };
-    if plain(&frame.class) && plain(&frame.method) {
+    if plain(frame.class) && plain(frame.method) {
         return Some(Symbol {
-            class: frame.class.clone(),
-            method: frame.method.clone(),
+            class: frame.class.to_owned(),
+            method: frame.method.to_owned(),
         });
     }
-    if calls_through(&frame.class) {
+    if calls_through(frame.class) {
         return None;
     }
-    let mut method = method_name(&frame.method)?.into_owned();
+    let mut method = method_name(frame.method)?.into_owned();
     // Scala 2.11 and Groovy make a class of each closure: its method tells nothing, the class names the method.
-    if let Some(enclosing) = closure_method(&frame.class) {
+    if let Some(enclosing) = closure_method(frame.class) {
         method = without_numbers(enclosing);
         let (outer, _) = frame
             .class
             .split_once("$$anonfun$")
             .or_else(|| frame.class.split_once("$_"))
-            .unwrap_or((&frame.class, ""));
+            .unwrap_or((frame.class, ""));
         return Some(Symbol {
             class: class_name(outer),
             method,
         });
     }
     Some(Symbol {
-        class: class_name(&frame.class),
+        class: class_name(frame.class),
         method,
     })
 }
@@ -261,11 +262,10 @@ fn closure_method(class: &str) -> Option<&str> {
 }
 
 /// Python: the module as far as its path tells it, and the function.
-fn python_symbol(frame: &Frame) -> Symbol {
-    let path = frame.class.as_str();
+fn python_symbol(frame: &FrameRef<'_>) -> Symbol {
+    let path = frame.class;
     let path = frame
         .file
-        .as_deref()
         .filter(|f| f.contains('/') || f.contains('\\'))
         .unwrap_or(path);
     Symbol {
@@ -296,10 +296,10 @@ fn module_of(path: &str) -> String {
 }
 
 /// Node: the file's stem and the function; `async`, `new` and receivers that are only `Object` tell nothing.
-fn node_symbol(frame: &Frame) -> Option<Symbol> {
-    let path = frame.file.as_deref().unwrap_or(frame.class.as_str());
+fn node_symbol(frame: &FrameRef<'_>) -> Option<Symbol> {
+    let path = frame.file.unwrap_or(frame.class);
     let class = node_module(path);
-    let method = frame.method.as_str();
+    let method = frame.method;
     let method = method.strip_prefix("async ").unwrap_or(method);
     let method = method.strip_prefix("new ").unwrap_or(method);
     let method = method.split(" [as ").next().unwrap_or(method);
@@ -401,11 +401,11 @@ mod tests {
         }
     }
 
-    fn frame(class: &str, method: &str) -> Frame {
-        Frame {
-            class: class.to_owned(),
-            method: method.to_owned(),
-            ..Frame::default()
+    fn frame<'a>(class: &'a str, method: &'a str) -> FrameRef<'a> {
+        FrameRef {
+            class,
+            method,
+            file: None,
         }
     }
 

@@ -6,7 +6,7 @@
 //! caller; the user's frame is still what is shown.
 
 use super::chain::{self, Link, Telling, Verdict};
-use super::frames::{OwnedFrame, Site, site};
+use super::frames::{OwnedFrame, Site, Unread, site};
 use super::ownership::Layer;
 use super::symbol::class_name;
 use super::template::{template, words};
@@ -54,10 +54,9 @@ pub struct ChainLink {
     pub verdict: Verdict,
 }
 
-/// What was decided about a throwable and why, whatever the log line around it says. The same throwable gives the same,
-/// so it may be remembered.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct ToldThrown {
+/// What was decided of a throwable without its frames. The same headers give the same, so it may be remembered.
+#[derive(Debug, Default, Serialize)]
+pub struct ToldHeaders {
     /// The cause chain, outermost first.
     pub chain: Vec<ChainLink>,
     /// Which of the chain tells.
@@ -66,23 +65,37 @@ pub struct ToldThrown {
     /// Clean class of the telling throwable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<String>,
+    /// The telling throwable's message with its variable parts masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception_template: Option<String>,
+    /// The stack as it was read; runs of frames may be marked only.
+    #[serde(skip)]
+    pub trace: Option<StackTrace>,
+    /// The throwable that tells, and its number in the trace.
+    #[serde(skip)]
+    teller: Option<(usize, Link)>,
+    /// Why it was decided so, in words.
+    #[serde(skip)]
+    notes: Vec<String>,
+}
+
+/// What was decided of a throwable, whatever the log line around it says.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ToldThrown {
+    /// What was decided without its frames.
+    #[serde(flatten)]
+    pub headers: Arc<ToldHeaders>,
     /// Frames that own the error.
     pub owners: Vec<OwnedFrame>,
     /// The topmost frame that is not the JDK's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thrower: Option<OwnedFrame>,
-    /// The telling throwable's message with its variable parts masked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exception_template: Option<String>,
     /// What it gives to the fingerprint.
     #[serde(skip)]
-    pub pieces: Vec<Piece>,
+    pieces: Vec<Piece>,
     /// Why it was decided so, in words.
     #[serde(skip)]
-    pub notes: Vec<&'static str>,
-    /// A root or cause that was found beside the stack, in words.
-    #[serde(skip)]
-    pub found_beside: Vec<String>,
+    notes: Vec<&'static str>,
     /// What the throwable leaves open.
     #[serde(skip)]
     leaves: Leaves,
@@ -107,15 +120,21 @@ enum Leaves {
 pub struct Told {
     /// What was decided about the throwable.
     #[serde(flatten)]
-    pub thrown: Arc<ToldThrown>,
+    pub thrown: ToldThrown,
     /// The log message with its variable parts masked.
     pub template: String,
     /// What goes into the fingerprint.
     pub pieces: Vec<Piece>,
     /// What goes into the group.
     pub group_pieces: Vec<Piece>,
+}
+
+impl Told {
     /// Why it was decided so, in words.
-    pub notes: Vec<String>,
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        let thrown = self.thrown.notes.iter().copied();
+        self.thrown.headers.notes.iter().map(String::as_str).chain(thrown)
+    }
 }
 
 impl ToldThrown {
@@ -137,39 +156,68 @@ impl Piece {
     }
 }
 
-/// Decides what can be decided of the throwable alone; gives the stack as it was read, completed, beside it.
+/// Decides what can be decided of a throwable without its frames. `root` is the class and message the writer names
+/// as the root.
 #[must_use]
-pub fn tell_thrown(
-    thrown: &Thrown<'_>,
-    root: Option<(&str, Option<&str>)>,
-    rules: &IdentityRules,
-) -> (ToldThrown, Option<StackTrace>) {
-    let mut told = ToldThrown::default();
+pub fn tell_headers(thrown: &Thrown<'_>, root: Option<(&str, Option<&str>)>, rules: &IdentityRules) -> ToldHeaders {
+    let mut told = ToldHeaders::default();
     let mut trace = stack_trace(thrown);
     if let Some(root) = root.and_then(|(class, message)| named_root(class, message, trace.as_ref())) {
-        told.found_beside.push(format!(
+        told.notes.push(format!(
             "the writer names {} as the root; the stack does not reach it",
             root.class
         ));
         append_root(&mut trace, root);
     }
-    if let Some(trace) = &mut trace
-        && let Some(note) = follow_named_causes(trace)
-    {
-        told.found_beside.push(note);
+    match &mut trace {
+        None => told.notes.push("no throwable: message and logger decide".to_owned()),
+        Some(trace) => {
+            told.notes.extend(follow_named_causes(trace));
+            find_telling(&mut told, trace, rules);
+        }
     }
-    match &trace {
-        None => told.note("no throwable: message and logger decide"),
-        Some(trace) => with_throwable(&mut told, trace, thrown, rules),
+    told.trace = trace;
+    told
+}
+
+/// Decides what the throwable tells, frames and all. `short` says whether it is written so short that it cannot have
+/// frames ([`is_short`]).
+#[must_use]
+pub fn tell_thrown(
+    headers: Arc<ToldHeaders>,
+    unread: Option<Unread<'_>>,
+    short: bool,
+    rules: &IdentityRules,
+) -> ToldThrown {
+    let mut told = ToldThrown {
+        headers: Arc::clone(&headers),
+        ..ToldThrown::default()
+    };
+    let Some(trace) = &headers.trace else {
+        return told;
+    };
+    told.leaves = Leaves::Nothing;
+    let Some((index, telling)) = &headers.teller else {
+        return told;
+    };
+    let site = site(trace, unread, *index, &rules.ownership, OWNERS);
+    let message = headers.exception_template.as_deref().unwrap_or_default();
+    decide(&mut told, telling, message, &site, trace.language, rules);
+    if !site.any && words(message) < TELLING_WORDS {
+        told.note("no frames and no telling message: logger and task decide");
+        told.leaves = if short { Leaves::Place } else { Leaves::PlaceButTask };
     }
-    (told, trace)
+    told.owners = site.owners;
+    told.thrower = site.thrower;
+    told
 }
 
 /// Decides what error an event is, with what its throwable tells known. `message` and `logger` are the event's.
 #[must_use]
-pub fn tell(thrown: Arc<ToldThrown>, message: &str, logger: &str, dims: &Dimensions, rules: &IdentityRules) -> Told {
+pub fn tell(thrown: ToldThrown, message: &str, logger: &str, dims: &Dimensions, rules: &IdentityRules) -> Told {
     let template = template(message, &rules.masks);
-    let mut pieces = thrown.pieces.clone();
+    let mut thrown = thrown;
+    let mut pieces = std::mem::take(&mut thrown.pieces);
     let task = dims.task.as_deref();
     match thrown.leaves {
         Leaves::Nothing => {}
@@ -178,7 +226,7 @@ pub fn tell(thrown: Arc<ToldThrown>, message: &str, logger: &str, dims: &Dimensi
             pieces.push(Piece::new("logger", logger));
         }
         Leaves::Place | Leaves::PlaceButTask => {
-            if let Some(message) = thrown.exception_template.as_deref().filter(|m| !m.is_empty()) {
+            if let Some(message) = thrown.headers.exception_template.as_deref().filter(|m| !m.is_empty()) {
                 pieces.push(Piece::new("message", message));
             }
             pieces.push(Piece::new("logger", logger));
@@ -194,12 +242,6 @@ pub fn tell(thrown: Arc<ToldThrown>, message: &str, logger: &str, dims: &Dimensi
     };
     Told {
         template,
-        notes: thrown
-            .found_beside
-            .iter()
-            .cloned()
-            .chain(thrown.notes.iter().map(|&note| note.to_owned()))
-            .collect(),
         pieces,
         group_pieces,
         thrown,
@@ -299,8 +341,8 @@ fn link(throwable: &Throwable) -> Link {
     }
 }
 
-fn with_throwable(told: &mut ToldThrown, trace: &StackTrace, thrown: &Thrown<'_>, rules: &IdentityRules) {
-    told.leaves = Leaves::Nothing;
+/// Which throwable tells.
+fn find_telling(told: &mut ToldHeaders, trace: &StackTrace, rules: &IdentityRules) {
     let chain = trace.chain();
     let get = |index: &usize| trace.throwables.get(*index);
     let links: Vec<Link> = chain.iter().filter_map(get).map(link).collect();
@@ -322,7 +364,7 @@ fn with_throwable(told: &mut ToldThrown, trace: &StackTrace, thrown: &Thrown<'_>
             chain.get(at).copied()
         }
         Some(Telling::Suppressed(at)) => {
-            told.note("no cause tells: a suppressed throwable does");
+            told.notes.push("no cause tells: a suppressed throwable does".to_owned());
             beside.get(at).copied()
         }
         None => None,
@@ -332,28 +374,9 @@ fn with_throwable(told: &mut ToldThrown, trace: &StackTrace, thrown: &Thrown<'_>
         return;
     };
     let telling = link(throwable);
-    let message = throwable.message.as_deref().map(|m| template(m, &rules.masks));
-    let site = site(trace, index, &rules.ownership, OWNERS);
+    told.exception_template = throwable.message.as_deref().map(|m| template(m, &rules.masks));
     told.exception = Some(telling.class.clone());
-    told.exception_template.clone_from(&message);
-    decide(
-        told,
-        &telling,
-        message.as_deref().unwrap_or_default(),
-        &site,
-        trace.language,
-        rules,
-    );
-    if !site.any && words(message.as_deref().unwrap_or_default()) < TELLING_WORDS {
-        told.note("no frames and no telling message: logger and task decide");
-        told.leaves = if is_short(thrown) {
-            Leaves::Place
-        } else {
-            Leaves::PlaceButTask
-        };
-    }
-    told.owners = site.owners;
-    told.thrower = site.thrower;
+    told.teller = Some((index, telling));
 }
 
 /// What the fingerprint says first: class and owner frame. Made of its pieces, so that it belongs to one group.
@@ -416,7 +439,10 @@ fn identifying_class(class: &str, language: Language) -> &str {
 }
 
 /// Whether a throwable is written so short that it cannot have frames.
-fn is_short(thrown: &Thrown<'_>) -> bool {
+///
+/// The memo key holds the answer, since the length of what varies is not in it.
+#[must_use]
+pub fn is_short(thrown: &Thrown<'_>) -> bool {
     match thrown {
         Thrown::Absent | Thrown::Named { .. } => true,
         Thrown::Text(text) => text.held().len() < SHORT,

@@ -9,7 +9,9 @@ use hashbrown::HashMap;
 use memchr::memmem;
 use regex::Regex;
 use smallvec::SmallVec;
+use quick_cache::sync::Cache;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 const FILE: &str = "dimensions.yaml";
@@ -36,6 +38,8 @@ enum Look {
 
 #[derive(Debug)]
 struct Pattern {
+    /// Its number among all patterns.
+    number: u64,
     regex: Regex,
     /// Groups that are dimensions.
     groups: Vec<(String, Slot)>,
@@ -55,7 +59,20 @@ pub struct DimensionRules {
     looks: Vec<(Slot, Look)>,
     accept: [Option<Regex>; NAMES.len()],
     messages: Vec<(memmem::Finder<'static>, Pattern)>,
+    patterns: u64,
+    /// What patterns made of texts seen before: hosts, threads and log files come again and again.
+    seen: Cache<u128, Option<Groups>>,
 }
+
+/// Groups that took part in a match: which of the pattern's, and where.
+type Groups = SmallVec<[(usize, Range<usize>); 2]>;
+
+/// How many texts are remembered with what a pattern made of them; some 150 bytes each.
+const SEEN: usize = 65_536;
+/// Longer texts are not remembered.
+const SEEN_LENGTH: usize = 256;
+/// The number of the first `accept`; patterns have the numbers below it.
+const ACCEPT: u64 = 1 << 32;
 
 /// The fields of an event that candidates ask for.
 pub type Found<'e> = SmallVec<[(FieldId, &'e Text<'e>); 16]>;
@@ -83,6 +100,8 @@ impl DimensionRules {
                 looks: Vec::new(),
                 accept: [const { None }; NAMES.len()],
                 messages: Vec::new(),
+                patterns: 0,
+                seen: Cache::new(SEEN),
             },
             sources: HashMap::new(),
             faults: Vec::new(),
@@ -298,21 +317,17 @@ impl DimensionRules {
         told: &mut dyn FnMut(Slot, String),
     ) -> [Option<String>; 2] {
         let mut both = [None, None];
+        let Some(groups) = self.groups(pattern, text) else {
+            return both;
+        };
         if let (Some(value), Some(slot)) = (&pattern.value, slot) {
-            if pattern.regex.is_match(text) && slots.fill(slot, value) {
+            if slots.fill(slot, value) {
                 told(slot, format!("pattern over {}", pattern.source));
             }
             return both;
         }
-        // Most patterns do not fit, and saying so is cheaper than looking for groups.
-        if !pattern.regex.is_match(text) {
-            return both;
-        }
-        let Some(groups) = pattern.regex.captures(text) else {
-            return both;
-        };
-        for (name, slot) in &pattern.groups {
-            let Some(value) = groups.name(name).map(|g| g.as_str()) else {
+        for (number, range) in groups {
+            let (Some((name, slot)), Some(value)) = (pattern.groups.get(number), text.get(range)) else {
                 continue;
             };
             if !self.accepts(*slot, value) {
@@ -330,10 +345,45 @@ impl DimensionRules {
         both
     }
 
+    /// The groups of a pattern that is a dimension each; nothing where it does not match.
+    fn groups(&self, pattern: &Pattern, text: &str) -> Option<Groups> {
+        self.remembered(pattern.number, text, || {
+            // Most patterns do not fit, and saying so is cheaper than looking for groups.
+            if !pattern.regex.is_match(text) {
+                return None;
+            }
+            if pattern.value.is_some() {
+                return Some(Groups::new());
+            }
+            let captures = pattern.regex.captures(text)?;
+            let groups = pattern.groups.iter().enumerate();
+            let taking_part = groups.filter_map(|(number, (name, _))| Some((number, captures.name(name)?.range())));
+            Some(taking_part.collect())
+        })
+    }
+
+    fn remembered(&self, number: u64, text: &str, work_out: impl FnOnce() -> Option<Groups>) -> Option<Groups> {
+        if text.len() > SEEN_LENGTH {
+            return work_out();
+        }
+        let key = xxhash_rust::xxh3::xxh3_128_with_seed(text.as_bytes(), number);
+        if let Some(known) = self.seen.get(&key) {
+            return known;
+        }
+        let groups = work_out();
+        self.seen.insert(key, groups.clone());
+        groups
+    }
+
     fn accepts(&self, slot: Slot, value: &str) -> bool {
         let value = value.trim();
         let accept = self.accept.get(slot.0).and_then(Option::as_ref);
-        !value.is_empty() && accept.is_none_or(|accept| accept.is_match(value))
+        let fits = |accept: &Regex| {
+            let number = ACCEPT + slot.0 as u64;
+            self.remembered(number, value, || accept.is_match(value).then(Groups::new))
+                .is_some()
+        };
+        !value.is_empty() && accept.is_none_or(fits)
     }
 }
 
@@ -500,7 +550,10 @@ impl Compiler {
         let teaches = ["job_id", "job_name"]
             .iter()
             .all(|wanted| groups.iter().any(|(name, _)| name == wanted));
+        let number = self.rules.patterns;
+        self.rules.patterns += 1;
         Some(Pattern {
+            number,
             teaches,
             regex,
             groups,

@@ -15,7 +15,7 @@ RUN="$(cd "$RUN" && pwd -P)"
 # Exit codes, after sysexits: 64 wrong usage, 75 something the machine lacks.
 readonly USAGE_EXIT=64 MISSING_EXIT=75
 
-SERVICES="kafka es opensearch zk coordinator broker historical indexer flink"
+SERVICES="kafka es opensearch zk coordinator broker historical indexer"
 
 complain() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 say() { printf '%s\n' "$*"; }
@@ -46,14 +46,13 @@ setting KAFKA_SASL_TLS_PORT 9096
 setting ES_PORT 9200
 setting ES_TRANSPORT_PORT 9310
 setting OPENSEARCH_PORT 9201
-setting OPENSEARCH_TRANSPORT_PORT 9320
 setting ZK_PORT 2181
 setting DERBY_PORT 1527
 setting COORDINATOR_PORT 8081
 setting BROKER_PORT 8082
 setting HISTORICAL_PORT 8083
 setting INDEXER_PORT 8091
-setting FLINK_PORT 8181
+setting FLINK_RPC_PORT 6123
 # Heaps in MB.
 setting KAFKA_HEAP 256
 setting ES_HEAP 512
@@ -63,7 +62,7 @@ setting COORDINATOR_HEAP 256
 setting BROKER_HEAP 192
 setting HISTORICAL_HEAP 192
 setting INDEXER_HEAP 512
-setting FLINK_HEAP 384
+setting FLINK_HEAP 256
 # How many Druid tasks may run at once.
 setting DRUID_TASKS 12
 # Seconds until a service that does not get ready counts as failed.
@@ -124,14 +123,16 @@ take_lock() {
 
 # --- Jars -----------------------------------------------------------------------------------------------------------
 
-# fetch NAME POM : the jars of POM into $RUN/lib/NAME. Reused until the POM changes; half a download never counts.
+# fetch NAME POM [option...] : the jars of POM into $RUN/lib/NAME, with options for Maven. Reused until the POM changes;
+# half a download never counts.
 fetch() {
   local name=$1 pom=$2 lib="$RUN/lib/$1" want start=$SECONDS
+  shift 2
   want=$(cksum <"$pom")
   [ "$(cat "$lib/.pom" 2>/dev/null)" = "$want" ] && return 0
   say "$name: fetching jars with Maven (once; log: $RUN/log/fetch-$name.log)"
   rm -rf "$lib.part"
-  if ! mvn -B -q -f "$pom" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+  if ! mvn -B -q -f "$pom" "$@" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime "-DoutputDirectory=$lib.part" >"$RUN/log/fetch-$name.log" 2>&1 </dev/null; then
     complain "Maven could not fetch the jars of $name; the end of its log:"
     grep -v '^\[INFO\]' "$RUN/log/fetch-$name.log" | tail -n 8 >&2
@@ -189,16 +190,14 @@ ports_of() {
       fi
       ;;
     es) echo "$SEISMOLOG_STACK_ES_PORT ES_PORT $SEISMOLOG_STACK_ES_TRANSPORT_PORT ES_TRANSPORT_PORT" ;;
-    opensearch)
-      echo "$SEISMOLOG_STACK_OPENSEARCH_PORT OPENSEARCH_PORT"
-      echo "$SEISMOLOG_STACK_OPENSEARCH_TRANSPORT_PORT OPENSEARCH_TRANSPORT_PORT"
-      ;;
+    # Its transport takes the next free port from 9300 up by itself.
+    opensearch) echo "$SEISMOLOG_STACK_OPENSEARCH_PORT OPENSEARCH_PORT" ;;
     zk) echo "$SEISMOLOG_STACK_ZK_PORT ZK_PORT" ;;
     coordinator) echo "$SEISMOLOG_STACK_COORDINATOR_PORT COORDINATOR_PORT $SEISMOLOG_STACK_DERBY_PORT DERBY_PORT" ;;
     broker) echo "$SEISMOLOG_STACK_BROKER_PORT BROKER_PORT" ;;
     historical) echo "$SEISMOLOG_STACK_HISTORICAL_PORT HISTORICAL_PORT" ;;
     indexer) echo "$SEISMOLOG_STACK_INDEXER_PORT INDEXER_PORT" ;;
-    flink) echo "$SEISMOLOG_STACK_FLINK_PORT FLINK_PORT" ;;
+    flink-jm) echo "$SEISMOLOG_STACK_FLINK_RPC_PORT FLINK_RPC_PORT" ;;
   esac
 }
 
@@ -262,7 +261,6 @@ ready() {
       ;;
     historical) seen_by_broker historical ;;
     broker) seen_by_broker coordinator ;;
-    flink) get -o /dev/null "http://127.0.0.1:$SEISMOLOG_STACK_FLINK_PORT/overview" ;;
   esac
 }
 
@@ -332,7 +330,6 @@ launch() {
     es) launch_es ;;
     opensearch) launch_opensearch ;;
     zk | coordinator | broker | historical | indexer) launch_druid "$name" ;;
-    flink) launch_flink ;;
   esac
 }
 

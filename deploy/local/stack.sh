@@ -256,13 +256,17 @@ ready() {
       [ "$(get "http://127.0.0.1:$SEISMOLOG_STACK_COORDINATOR_PORT/druid/indexer/v1/isLeader")" = '{"leader":true}' ]
       ;;
     # The overlord must see the worker, and the broker must see every server: a process that answers is not enough.
+    # Nor is being seen: one that was killed stays announced for a while.
     indexer)
-      get "http://127.0.0.1:$SEISMOLOG_STACK_COORDINATOR_PORT/druid/indexer/v1/workers" | grep -q ":$SEISMOLOG_STACK_INDEXER_PORT\""
+      healthy "$SEISMOLOG_STACK_INDEXER_PORT" &&
+        get "http://127.0.0.1:$SEISMOLOG_STACK_COORDINATOR_PORT/druid/indexer/v1/workers" | grep -q ":$SEISMOLOG_STACK_INDEXER_PORT\""
       ;;
-    historical) seen_by_broker historical ;;
+    historical) healthy "$SEISMOLOG_STACK_HISTORICAL_PORT" && seen_by_broker historical ;;
     broker) seen_by_broker coordinator ;;
   esac
 }
+
+healthy() { [ "$(get "http://127.0.0.1:$1/status/health")" = true ]; }
 
 seen_by_broker() {
   get -H 'Content-Type: application/json' "http://127.0.0.1:$SEISMOLOG_STACK_BROKER_PORT/druid/v2/sql" \

@@ -66,7 +66,7 @@ setting FLINK_HEAP 256
 # How many Druid tasks may run at once.
 setting DRUID_TASKS 12
 # Seconds until a service that does not get ready counts as failed.
-setting PATIENCE 180
+setting PATIENCE 300
 
 remember_settings() {
   local name

@@ -31,8 +31,31 @@ pub struct KafkaConfig {
     pub username: Option<String>,
     /// How we prove it.
     pub password: Option<Secret>,
+    /// For OAUTHBEARER: the file that holds the token, read anew at every refresh.
+    pub token: Option<PathBuf>,
     /// Any property of librdkafka, passed through.
     pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaConfig {
+    /// No brokers; the rest as the keys say when nobody does.
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            topics: vec!["flink-errors".into()],
+            group_id: "seismolog".into(),
+            instance_id: "seismolog-0".into(),
+            tls: false,
+            ca: None,
+            certificate: None,
+            key: None,
+            sasl_mechanism: None,
+            username: None,
+            password: None,
+            token: None,
+            properties: BTreeMap::new(),
+        }
+    }
 }
 
 /// `[topics]`: names of our own topics.
@@ -46,6 +69,8 @@ pub struct TopicNames {
     pub rejects: String,
     /// Alerts.
     pub alerts: String,
+    /// Names learned from log lines, job id to job name; compacted.
+    pub names: String,
 }
 
 impl Default for TopicNames {
@@ -55,6 +80,28 @@ impl Default for TopicNames {
             stats: "error-stats".into(),
             rejects: "error-rejects".into(),
             alerts: "error-alerts".into(),
+            names: "error-names".into(),
+        }
+    }
+}
+
+/// `[topics]`: what our own topics are made like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Partitions of a new topic.
+    pub partitions: u64,
+    /// Replicas of a new topic; `None` takes what the brokers take.
+    pub replicas: Option<u64>,
+    /// How long Kafka keeps them.
+    pub retention: Duration,
+}
+
+impl Default for TopicPlan {
+    fn default() -> Self {
+        Self {
+            partitions: 8,
+            replicas: None,
+            retention: Duration::from_secs(7 * 86_400),
         }
     }
 }

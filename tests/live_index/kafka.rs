@@ -80,6 +80,10 @@ impl Topics {
         assert!(done.iter().all(Result::is_ok), "{done:?}");
     }
 
+    pub(crate) fn exists(&self, topic: &str) -> bool {
+        seismolog::source::kafka::load::exists(&self.kafka, topic).unwrap()
+    }
+
     pub(crate) fn delete(&self, topic: &str) {
         drop(self.runtime.block_on(self.admin().delete_topics(&[topic], &AdminOptions::new())));
     }

@@ -171,6 +171,10 @@ pub(crate) fn child(options: &IndexOptions) -> Child {
 /// In a child: is the role and does not return.
 pub(crate) fn be_the_role() {
     let Ok(told) = std::env::var(ROLE) else { return };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     let text = |key: &str| told[key].as_str().unwrap().to_owned();
     let kafka = KafkaConfig {

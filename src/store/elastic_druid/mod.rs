@@ -1,0 +1,3 @@
+//! The reading side over a search node and Druid: details from the one, counts from the other.
+
+pub mod druid;

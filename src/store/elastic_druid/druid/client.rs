@@ -220,7 +220,10 @@ fn read(response: Response) -> Result<Vec<u8>, String> {
 
 fn address(service: Service, written: &str) -> Result<String, DruidError> {
     let wrong = |why: &str| {
-        DruidError::Configuration(format!("{} = {written:?} {why}; http://HOST:PORT is wanted", service.key()))
+        DruidError::Configuration(format!(
+            "{} = {written:?} {why}; http://HOST:PORT is wanted",
+            service.key()
+        ))
     };
     let url: reqwest::Url = written.parse().map_err(|_| wrong("is no address"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -246,7 +249,11 @@ pub(super) fn detail(body: &[u8]) -> String {
     let said = said.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     let said: String = said.trim().chars().take(MOST_DETAIL).map(clean).collect();
-    if said.is_empty() { "(no reason given)".to_owned() } else { said }
+    if said.is_empty() {
+        "(no reason given)".to_owned()
+    } else {
+        said
+    }
 }
 
 /// The last cause says what happened; those above it say where.

@@ -31,13 +31,26 @@ pub(super) fn properties(kafka: &KafkaConfig, druid: &DruidConfig) -> Result<Map
         put("ssl.truststore.type", "PEM");
         put("ssl.truststore.certificates", &pem("source.kafka.ca", path)?);
     }
-    if let Some((certificate, key)) = kafka.certificate.as_deref().zip(kafka.key.as_deref()).filter(|_| kafka.tls) {
+    if let Some((certificate, key)) = kafka
+        .certificate
+        .as_deref()
+        .zip(kafka.key.as_deref())
+        .filter(|_| kafka.tls)
+    {
         put("ssl.keystore.type", "PEM");
-        put("ssl.keystore.certificate.chain", &pem("source.kafka.certificate", certificate)?);
+        put(
+            "ssl.keystore.certificate.chain",
+            &pem("source.kafka.certificate", certificate)?,
+        );
         put("ssl.keystore.key", &pem("source.kafka.key", key)?);
     }
     // librdkafka says `none`, the Java client says nothing, to leave the host name unchecked.
-    if kafka.properties.get("ssl.endpoint.identification.algorithm").map(String::as_str) == Some("none") {
+    if kafka
+        .properties
+        .get("ssl.endpoint.identification.algorithm")
+        .map(String::as_str)
+        == Some("none")
+    {
         put("ssl.endpoint.identification.algorithm", "");
     }
     let Some(mechanism) = kafka.sasl_mechanism.as_deref() else {
@@ -81,7 +94,10 @@ pub(super) fn properties(kafka: &KafkaConfig, druid: &DruidConfig) -> Result<Map
                 "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerLoginCallbackHandler",
             );
             let options = [
-                ("clientId", property("sasl.oauthbearer.client.id").or(kafka.username.as_deref())),
+                (
+                    "clientId",
+                    property("sasl.oauthbearer.client.id").or(kafka.username.as_deref()),
+                ),
                 ("clientSecret", property("sasl.oauthbearer.client.secret").or(password)),
                 ("scope", property("sasl.oauthbearer.scope")),
             ];

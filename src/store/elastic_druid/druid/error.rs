@@ -100,14 +100,19 @@ impl DruidError {
 /// Whether an answer tells of something that passes. A broker keeps connections to tasks that died, until it notices.
 pub(super) fn passes(status: u16, detail: &str) -> bool {
     matches!(status, 429 | 502..=504)
-        || ["Faulty channel in resource pool", "Channel disconnected", "Connection refused"]
-            .iter()
-            .any(|sign| detail.contains(sign))
+        || [
+            "Faulty channel in resource pool",
+            "Channel disconnected",
+            "Connection refused",
+        ]
+        .iter()
+        .any(|sign| detail.contains(sign))
 }
 
 fn remedy(service: Service, status: u16, detail: &str) -> String {
     if detail.contains("Resource limit exceeded") || detail.contains("merging dictionary") {
-        return "; ask for less time or a dimension with fewer values, or give druid.query.groupBy more room".to_owned();
+        return "; ask for less time or a dimension with fewer values, or give druid.query.groupBy more room"
+            .to_owned();
     }
     match status {
         401 => "; check druid.username and druid.password".to_owned(),

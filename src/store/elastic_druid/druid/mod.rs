@@ -12,13 +12,28 @@
 //! - [`filter`], [`buckets`], [`trends`], [`jobs`]: answers of the reading side.
 //! - [`sums`]: what `verify` compares.
 
+mod buckets;
 mod client;
+mod compare;
 mod consumer;
 mod error;
+mod filter;
+mod jobs;
+mod setup;
 mod spec;
 mod sql;
+mod status;
+mod sums;
+mod trends;
 
 pub use client::DruidClient;
+pub use compare::Difference;
 pub use error::{DruidError, Service};
+pub use filter::answers;
+pub use jobs::JobCounts;
+pub use setup::{Changed, OtherHands, SetupError, setup};
 pub use spec::{SPECIFICATION, specification};
 pub use sql::{Parameter, Question};
+pub use status::{SupervisorFault, SupervisorStatus};
+pub use sums::{InputSums, Sums};
+pub use trends::DruidReader;

@@ -24,10 +24,17 @@ pub fn specification(druid: &DruidConfig, kafka: &KafkaConfig, topics: &TopicNam
     put(&mut spec, "/spec/dataSchema/dataSource", json!(druid.datasource));
     put(&mut spec, "/spec/ioConfig/topic", json!(topics.stats));
     put(&mut spec, "/spec/ioConfig/taskCount", json!(druid.tasks.max(1)));
-    put(&mut spec, "/spec/ioConfig/consumerProperties", Value::Object(properties));
+    put(
+        &mut spec,
+        "/spec/ioConfig/consumerProperties",
+        Value::Object(properties),
+    );
     let digest = digest(&spec);
     if let Some(context) = spec.pointer_mut("/context").and_then(Value::as_object_mut) {
-        context.insert(MARK.to_owned(), json!({ "specification": SPECIFICATION, "digest": digest }));
+        context.insert(
+            MARK.to_owned(),
+            json!({ "specification": SPECIFICATION, "digest": digest }),
+        );
     }
     Ok(spec)
 }
@@ -88,6 +95,7 @@ pub(super) mod tests {
             sasl_mechanism: None,
             username: None,
             password: None,
+            token: None,
             properties: BTreeMap::new(),
         }
     }
@@ -104,7 +112,9 @@ pub(super) mod tests {
     #[test]
     fn every_trend_dimension_is_one_of_druid() {
         let spec = specification(&druid("d"), &kafka(), &TopicNames::default()).unwrap();
-        let dimensions = spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"].as_array().unwrap();
+        let dimensions = spec["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
+            .as_array()
+            .unwrap();
         for wanted in TREND_DIMENSIONS.iter().chain(&["kind"]) {
             assert!(dimensions.iter().any(|d| d["name"] == *wanted), "{wanted}");
         }
@@ -134,7 +144,10 @@ pub(super) mod tests {
         let topics = TopicNames::default();
         assert_eq!(digest(&other, &topics), digest(&another, &topics));
         assert_ne!(digest(&plain, &topics), digest(&other, &topics));
-        let renamed = TopicNames { stats: "s".into(), ..TopicNames::default() };
+        let renamed = TopicNames {
+            stats: "s".into(),
+            ..TopicNames::default()
+        };
         assert_ne!(digest(&plain, &topics), digest(&plain, &renamed));
     }
 }

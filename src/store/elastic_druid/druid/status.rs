@@ -79,8 +79,9 @@ impl SupervisorStatus {
         if let Some(partition) = ahead.first() {
             return Some(format!(
                 "druid's supervisor {id} has read partition {partition} up to offset {}, but the topic ends at {}: it \
-                 was deleted and made anew, and its rows are not counted; POST \
-                 /druid/indexer/v1/supervisor/{id}/reset to its coordinator, then it reads the new topic from its \
+                 was deleted and made anew, and its rows are not counted; POST to its coordinator \
+                 /druid/indexer/v1/supervisor/{id}/suspend, wait until it has no tasks (they publish what they \
+                 counted; a reset before that loses it), then /reset and /resume: it reads the new topic from its \
                  beginning",
                 self.read.get(partition).copied().unwrap_or(0),
                 self.ends.get(partition).copied().unwrap_or(0),

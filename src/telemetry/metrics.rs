@@ -57,6 +57,14 @@ metrics!(
     FlushRetries = Counter "seismolog_flush_retries_total",
     /// Time spent making flushes durable.
     FlushSeconds = Seconds "seismolog_flush_seconds_total",
+    /// Records of the input topics that are not read yet, up to the last stable offset.
+    KafkaLag = Gauge "seismolog_kafka_lag_records",
+    /// Time spent sending and committing transactions.
+    KafkaCommitSeconds = Seconds "seismolog_kafka_commit_seconds_total",
+    /// Sessions that ended by an error and were begun anew at the committed offsets.
+    KafkaSessions = Counter "seismolog_kafka_sessions_anew_total",
+    /// Whether reading is held back because a full fold cannot go out.
+    KafkaPaused = Gauge "seismolog_kafka_paused",
     /// Faults of sources: files that could not be opened, damaged archives.
     SourceFaults = Counter "seismolog_source_faults_total",
     /// Files followed.

@@ -7,6 +7,7 @@ mod answers;
 mod editor;
 pub mod elastic_druid;
 mod sqlite;
+pub(crate) mod words;
 
 pub use answers::*;
 pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};

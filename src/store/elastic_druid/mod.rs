@@ -1,3 +1,4 @@
-//! The reading side over a search node and Druid: details from the one, counts from the other.
+//! Storage that scales: details in the search node, counts in Druid.
 
 pub mod druid;
+pub mod elastic;

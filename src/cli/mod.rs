@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 pub mod config;
+pub mod dlq;
 pub mod explain;
 pub mod generate;
 pub mod ingest;
@@ -52,6 +53,8 @@ enum Command {
     Config(config::Args),
     /// Compare every count with every other: Kafka, Druid, the search node, or the embedded store
     Verify(verify::Args),
+    /// List, show or replay what was rejected
+    Dlq(dlq::Args),
     /// Make realistic load with a known truth
     Generate(generate::Args),
 }
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -46,7 +46,7 @@ pub(super) async fn deliver(
     limits: BatchLimits,
 ) -> Result<Delivered, ElasticError> {
     let mut delivered = Delivered::default();
-    let mut groups = grouped(elastic.prefix(), updates, limits.request_bytes);
+    let mut groups = grouped(updates, limits.request_bytes);
     let mut again: Vec<Update> = Vec::new();
     let mut running = JoinSet::new();
     let mut pause = FIRST_PAUSE;
@@ -69,7 +69,7 @@ pub(super) async fn deliver(
             );
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            groups = grouped(elastic.prefix(), std::mem::take(&mut again), limits.request_bytes);
+            groups = grouped(std::mem::take(&mut again), limits.request_bytes);
             continue;
         };
         let (group, outcome) = match ended {
@@ -142,19 +142,17 @@ fn halve(
 }
 
 /// Updates in groups of about a request each.
-fn grouped(prefix: &str, updates: Vec<Update>, bytes: usize) -> VecDeque<Vec<Update>> {
+fn grouped(updates: Vec<Update>, bytes: usize) -> VecDeque<Vec<Update>> {
     let mut groups = VecDeque::new();
     let mut group = Vec::new();
-    let mut size = 0;
-    let mut scratch = Vec::new();
+    let mut size = 0_usize;
     for update in updates {
-        scratch.clear();
-        update.write(prefix, &mut scratch);
-        if size + scratch.len() > bytes && !group.is_empty() {
+        let about = update.about_bytes();
+        if size.saturating_add(about) > bytes && !group.is_empty() {
             groups.push_back(std::mem::take(&mut group));
             size = 0;
         }
-        size += scratch.len();
+        size = size.saturating_add(about);
         group.push(update);
     }
     if !group.is_empty() {

@@ -1,3 +1,4 @@
 //! Storage that scales: details in the search node, counts in Druid.
 
+pub mod druid;
 pub mod elastic;

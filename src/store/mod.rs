@@ -5,7 +5,12 @@
 
 mod answers;
 mod editor;
+mod health;
+mod said;
 mod sqlite;
+pub(crate) mod wanted;
+mod window;
+pub(crate) mod words;
 
 pub use answers::*;
 pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};

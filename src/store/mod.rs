@@ -5,6 +5,7 @@
 
 mod answers;
 mod editor;
+pub mod elastic_druid;
 mod health;
 mod said;
 mod sqlite;

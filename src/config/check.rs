@@ -59,7 +59,11 @@ pub(super) fn fits(key: &Key, value: &Value) -> Result<(), String> {
     match (key.kind, value) {
         (Kind::Text | Kind::Path | Kind::Secret, Value::Text(text)) if !text.is_empty() => Ok(()),
         (Kind::Text | Kind::Path | Kind::Secret, _) => wrong("write a text in quotes".into()),
-        (Kind::Texts, Value::Texts(_)) | (Kind::Bool, Value::Bool(_)) => Ok(()),
+        (Kind::Texts, Value::Text(text)) if text.is_empty() => wrong("write a text, or a list: [\"a\", \"b\"]".into()),
+        // One is a list of one.
+        (Kind::Texts, Value::Texts(_) | Value::Text(_)) | (Kind::Bool, Value::Bool(_)) => Ok(()),
+        (Kind::Properties, Value::Properties(_)) => Ok(()),
+        (Kind::Properties, _) => wrong("write a table: { \"fetch.wait.max.ms\" = 100 }".into()),
         (Kind::Texts, _) => wrong("write a list of texts: [\"a\", \"b\"]".into()),
         (Kind::Bool, _) => wrong("write true or false".into()),
         (Kind::Count { least, most }, Value::Count(count)) if (least..=most).contains(count) => Ok(()),
@@ -79,7 +83,7 @@ pub(super) fn fits(key: &Key, value: &Value) -> Result<(), String> {
         ) => {
             let millis = match value {
                 Value::Text(text) => units::duration(text).and_then(|d| u64::try_from(d.as_millis()).ok()),
-                Value::Texts(_) | Value::Bool(_) | Value::Count(_) => None,
+                Value::Texts(_) | Value::Bool(_) | Value::Count(_) | Value::Properties(_) => None,
             };
             match millis {
                 Some(millis) if (least..=most).contains(&millis) => Ok(()),
@@ -100,7 +104,7 @@ pub(super) fn fits(key: &Key, value: &Value) -> Result<(), String> {
             let bytes = match value {
                 Value::Text(text) => units::bytes(text),
                 Value::Count(count) => Some(*count),
-                Value::Texts(_) | Value::Bool(_) => None,
+                Value::Texts(_) | Value::Bool(_) | Value::Properties(_) => None,
             };
             match bytes {
                 Some(bytes) if (least..=most).contains(&bytes) => Ok(()),
@@ -150,7 +154,7 @@ impl Settings {
         let bytes = |path| match self.value(path) {
             Some(Value::Count(count)) => Some(*count),
             Some(Value::Text(text)) => units::bytes(text),
-            Some(Value::Texts(_) | Value::Bool(_)) | None => None,
+            Some(Value::Texts(_) | Value::Bool(_) | Value::Properties(_)) | None => None,
         };
         let bind = self
             .text("serve.bind")
@@ -195,6 +199,7 @@ impl Settings {
             }
             (rules, _) => rules,
         };
+        let servers = self.servers(&mut faults);
         if !faults.is_empty() {
             return Err(ConfigFaults(faults));
         }
@@ -226,17 +231,22 @@ impl Settings {
             ingest: self.bool("serve.ingest"),
             viewer_token,
             editor_token,
-            kafka: None,
-            topics: super::servers::TopicNames::default(),
-            elasticsearch: None,
-            druid: None,
+            threads: self
+                .count("process.threads")
+                .and_then(|threads| usize::try_from(threads).ok())
+                .unwrap_or(1),
+            kafka: servers.kafka,
+            topics: servers.topics,
+            topic_plan: servers.topic_plan,
+            elasticsearch: servers.elasticsearch,
+            druid: servers.druid,
             rules,
         })
     }
 }
 
 impl Setting {
-    fn fault(&self, key: &str, what: String, advice: &str) -> ConfigFault {
+    pub(super) fn fault(&self, key: &str, what: String, advice: &str) -> ConfigFault {
         ConfigFault {
             place: self.origin.to_string(),
             key: key.to_owned(),

@@ -4,17 +4,21 @@
 //! key, value and remedy. What always holds: every key stands once, in [`keys`], with its kind, default and help;
 //! every key can be set by environment (`SEISMOLOG_SOURCE__FILES__PATHS`); a secret is never printed.
 //!
-//! - [`keys`]: the table all else is made from.
+//! - [`keys`], `table`: the table all else is made from.
 //! - [`raw`]: reads file and environment into values with their origin.
 //! - [`check`]: what is wrong with them.
-//! - [`servers`]: the servers beside us.
+//! - [`servers`]: the servers beside us; `together`: what their keys mean together.
+//! - `passed`: which properties of librdkafka are not passed through, and why.
 //! - [`secret`]: text that does not show itself.
 
 mod check;
 pub mod keys;
+mod passed;
 mod raw;
 mod secret;
 pub mod servers;
+mod table;
+mod together;
 pub mod units;
 
 pub(crate) use check::zone;
@@ -56,10 +60,14 @@ pub struct Config {
     pub viewer_token: Option<Secret>,
     /// Token of those who may change.
     pub editor_token: Option<Secret>,
+    /// Threads that read Kafka.
+    pub threads: usize,
     /// Kafka, where it is configured.
     pub kafka: Option<servers::KafkaConfig>,
     /// Names of our own topics.
     pub topics: servers::TopicNames,
+    /// What our own topics are made like.
+    pub topic_plan: servers::TopicPlan,
     /// The search node, where it is configured.
     pub elasticsearch: Option<servers::ElasticConfig>,
     /// Druid, where it is configured.

@@ -1,7 +1,8 @@
 //! What was written: the file and the environment, as values with their origin.
 
 use super::check::{ConfigFault, ConfigFaults, fits};
-use super::keys::{ENVIRONMENT, KEYS, Key, Kind, LATER, variable};
+use super::keys::{ENVIRONMENT, KEYS, Key, Kind, SERVERS, variable};
+use super::passed::{is_secret, may_pass};
 use crate::rules::yaml::nearest;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +36,7 @@ pub(super) enum Value {
     Texts(Vec<String>),
     Bool(bool),
     Count(u64),
+    Properties(BTreeMap<String, String>),
 }
 
 /// A value and its origin.
@@ -78,7 +80,7 @@ impl Settings {
         }
     }
 
-    fn set(&mut self, key: &Key, value: Value, origin: Origin) {
+    fn set(&mut self, key: &'static Key, value: Value, origin: Origin) {
         self.0.insert(key.path, Setting { value, origin });
     }
 
@@ -109,14 +111,22 @@ impl Settings {
     pub(super) fn text(&self, path: &str) -> Option<String> {
         match self.value(path)? {
             Value::Text(text) => Some(text.clone()),
-            Value::Texts(_) | Value::Bool(_) | Value::Count(_) => None,
+            Value::Texts(_) | Value::Bool(_) | Value::Count(_) | Value::Properties(_) => None,
+        }
+    }
+
+    pub(super) fn properties(&self, path: &str) -> BTreeMap<String, String> {
+        match self.value(path) {
+            Some(Value::Properties(properties)) => properties.clone(),
+            Some(Value::Text(_) | Value::Texts(_) | Value::Bool(_) | Value::Count(_)) | None => BTreeMap::new(),
         }
     }
 
     pub(super) fn texts(&self, path: &str) -> Vec<String> {
         match self.value(path) {
             Some(Value::Texts(texts)) => texts.clone(),
-            Some(Value::Text(_) | Value::Bool(_) | Value::Count(_)) | None => Vec::new(),
+            Some(Value::Text(text)) => vec![text.clone()],
+            Some(Value::Bool(_) | Value::Count(_) | Value::Properties(_)) | None => Vec::new(),
         }
     }
 
@@ -127,8 +137,25 @@ impl Settings {
     pub(super) fn count(&self, path: &str) -> Option<u64> {
         match self.value(path)? {
             Value::Count(count) => Some(*count),
-            Value::Text(_) | Value::Texts(_) | Value::Bool(_) => None,
+            Value::Text(_) | Value::Texts(_) | Value::Bool(_) | Value::Properties(_) => None,
         }
+    }
+
+    /// The keys of a section that somebody set.
+    pub(super) fn said_in(&self, section: &str) -> Vec<(&'static str, &Setting)> {
+        let of_section = |path: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+        let said = self
+            .0
+            .iter()
+            .filter(|(path, s)| of_section(path) && s.origin != Origin::Default);
+        said.map(|(path, setting)| (*path, setting)).collect()
+    }
+
+    /// Enters one property among those that are there.
+    fn set_property(&mut self, key: &'static Key, name: &str, text: &str, origin: Origin) {
+        let mut properties = self.properties(key.path);
+        properties.insert(name.to_owned(), text.to_owned());
+        self.set(key, Value::Properties(properties), origin);
     }
 
     fn read_file(&mut self, file: &Path, faults: &mut Vec<ConfigFault>) {
@@ -166,6 +193,13 @@ impl Settings {
         };
         let mut written = Vec::new();
         flatten("", &table, &mut written);
+        for section in SERVERS.iter().filter(|section| is_empty_table(&table, section)) {
+            faults.push(fault(
+                section,
+                "the section is empty".into(),
+                format!("set {}, or leave the section out", first_key(section)),
+            ));
+        }
         for (path, value) in written {
             match place_of(&path) {
                 Place::Key(key) if key.kind == Kind::Secret => faults.push(fault(
@@ -195,7 +229,17 @@ impl Settings {
                         "write the path of a file in quotes".into(),
                     )),
                 },
-                Place::Later(what) => faults.push(fault(&path, not_yet(what), LATER_ADVICE.into())),
+                Place::Property(key, name) => match text_of(value) {
+                    Some(text) => match may_pass(&name, true) {
+                        Ok(()) => self.set_property(key, &name, &text, Origin::File(file.to_owned())),
+                        Err((what, advice)) => faults.push(fault(&path, what, advice)),
+                    },
+                    None => faults.push(fault(
+                        &path,
+                        format!("a {} does not fit", value.type_str()),
+                        "write a text, a number, true or false".into(),
+                    )),
+                },
                 Place::Unknown(near) => {
                     faults.push(fault(&path, "there is no such key".into(), meant(near)));
                 }
@@ -215,6 +259,7 @@ impl Settings {
             .collect();
         ours.sort();
         for (name, text) in ours {
+            let name_of_variable = name.clone();
             let path = name
                 .strip_prefix(ENVIRONMENT)
                 .unwrap_or_default()
@@ -239,7 +284,14 @@ impl Settings {
                     Ok(secret) => self.set(key, Value::Text(secret), Origin::Environment(name.clone())),
                     Err(what) => faults.push(fault(what, "name a file that holds the secret".into())),
                 },
-                Place::Later(what) => faults.push(fault(not_yet(what), LATER_ADVICE.into())),
+                Place::Property(key, name) => {
+                    // Names of librdkafka have dots where a variable can only have underscores.
+                    let name = name.replace('_', ".");
+                    match may_pass(&name, false) {
+                        Ok(()) => self.set_property(key, &name, &text, Origin::Environment(name_of_variable.clone())),
+                        Err((what, advice)) => faults.push(fault(what, advice)),
+                    }
+                }
                 Place::Unknown(near) => faults.push(fault(
                     "there is no such key".into(),
                     near.map_or_else(|| meant(None), |near| format!("did you mean {}?", variable(near))),
@@ -254,8 +306,8 @@ enum Place {
     Key(&'static Key),
     /// `…_file` of a secret.
     SecretFile(&'static Key),
-    /// A section of a later release.
-    Later(&'static str),
+    /// A name below a key of properties.
+    Property(&'static Key, String),
     /// None; the nearest name.
     Unknown(Option<&'static str>),
 }
@@ -270,21 +322,14 @@ fn place_of(path: &str) -> Place {
     if let Some(key) = secret {
         return Place::SecretFile(key);
     }
-    let later = LATER.iter().find(|(section, _)| {
-        path.strip_prefix(section)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    let property = KEYS.iter().filter(|key| key.kind == Kind::Properties).find_map(|key| {
+        let name = path.strip_prefix(key.path)?.strip_prefix('.')?;
+        Some((key, name.to_owned()))
     });
-    if let Some((_, what)) = later {
-        return Place::Later(what);
+    if let Some((key, name)) = property {
+        return Place::Property(key, name);
     }
     Place::Unknown(nearest(path, KEYS.iter().map(|key| key.path)))
-}
-
-const LATER_ADVICE: &str = "leave it out: files, stdin and POST /api/v1/ingest are what it reads, the embedded store \
-                            is where it writes";
-
-fn not_yet(what: &str) -> String {
-    format!("this release does not speak to {what} yet")
 }
 
 fn meant(near: Option<&str>) -> String {
@@ -294,7 +339,7 @@ fn meant(near: Option<&str>) -> String {
     )
 }
 
-/// Every value with its dotted path. An empty section of a later release counts as a value: it was meant.
+/// Every value with its dotted path.
 fn flatten<'t>(prefix: &str, table: &'t toml::Table, out: &mut Vec<(String, &'t toml::Value)>) {
     for (name, value) in table {
         let path = if prefix.is_empty() {
@@ -302,15 +347,39 @@ fn flatten<'t>(prefix: &str, table: &'t toml::Table, out: &mut Vec<(String, &'t 
         } else {
             format!("{prefix}.{name}")
         };
-        let inner = value
-            .as_table()
-            .filter(|_| LATER.iter().all(|(section, _)| *section != path));
-        let known = KEYS.iter().any(|key| key.path.starts_with(&format!("{path}.")));
-        match inner {
+        let known = KEYS
+            .iter()
+            .any(|key| key.path.starts_with(&format!("{path}.")) || (key.kind == Kind::Properties && key.path == path));
+        match value.as_table() {
             Some(inner) if known || !inner.is_empty() => flatten(&path, inner, out),
             _ => out.push((path, value)),
         }
     }
+}
+
+/// Whether a section was written with nothing in it: it was meant, so it is told.
+fn is_empty_table(table: &toml::Table, section: &str) -> bool {
+    let mut steps = section.split('.');
+    let first = steps.next().and_then(|step| table.get(step));
+    let inner = steps.fold(first, |value, step| value?.as_table()?.get(step));
+    inner.and_then(toml::Value::as_table).is_some_and(toml::Table::is_empty)
+}
+
+/// The key that turns a server on.
+fn first_key(section: &str) -> &'static str {
+    let of_section = |key: &&Key| key.path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+    KEYS.iter().find(of_section).map_or("its keys", |key| key.path)
+}
+
+/// The value of a property as text.
+fn text_of(value: &toml::Value) -> Option<String> {
+    Some(match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Boolean(yes) => yes.to_string(),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Array(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => return None,
+    })
 }
 
 fn value_of(value: &toml::Value) -> Option<Value> {
@@ -347,6 +416,7 @@ fn typed(key: &Key, text: &str) -> Value {
         | Kind::Address
         | Kind::Zone
         | Kind::Path
+        | Kind::Properties
         | Kind::Secret => as_text(),
     }
 }
@@ -369,6 +439,14 @@ impl fmt::Display for Value {
                 write!(f, "[{}]", texts.join(", "))
             }
             Value::Bool(yes) => write!(f, "{yes}"),
+            Value::Properties(properties) => {
+                let shown = |(name, value): (&String, &String)| {
+                    let value = if is_secret(name) { quoted("***") } else { quoted(value) };
+                    format!("{} = {value}", quoted(name))
+                };
+                let shown: Vec<String> = properties.iter().map(shown).collect();
+                write!(f, "{{ {} }}", shown.join(", "))
+            }
             Value::Count(count) => write!(f, "{count}"),
         }
     }

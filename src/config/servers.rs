@@ -31,6 +31,8 @@ pub struct KafkaConfig {
     pub username: Option<String>,
     /// How we prove it.
     pub password: Option<Secret>,
+    /// For OAUTHBEARER: the file that holds the token, read anew at every refresh.
+    pub token: Option<PathBuf>,
     /// Any property of librdkafka, passed through.
     pub properties: BTreeMap<String, String>,
 }
@@ -57,6 +59,17 @@ impl Default for TopicNames {
             alerts: "error-alerts".into(),
         }
     }
+}
+
+/// `[topics]`: what our own topics are made like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Partitions of a new topic.
+    pub partitions: u64,
+    /// Replicas of a new topic; `None` takes what the brokers take.
+    pub replicas: Option<u64>,
+    /// How long Kafka keeps them.
+    pub retention: Duration,
 }
 
 /// `[elasticsearch]`.

@@ -85,19 +85,132 @@ fn all_faults_are_told_in_one_run_with_their_remedy() {
     assert_eq!(faults.0.len(), 9);
 }
 
+/// The two that Kafka needs beside it.
+const BEHIND: &str = "[elasticsearch]\nurls = \"http://127.0.0.1:9200/\"\n[druid]\nurl = \"http://127.0.0.1:8888/\"\n";
+
 #[test]
-fn what_this_release_does_not_speak_to_is_told_and_never_passed_over() {
-    for text in [
-        "[source.kafka]\nbrokers = \"127.0.0.1:9092\"\n",
-        "[elasticsearch]\n",
-        "[druid]\nurl = \"http://127.0.0.1:8888\"\n",
+fn no_server_is_there_unless_it_is_configured() {
+    let config = with_file("", &[]).unwrap();
+    assert!(config.kafka.is_none() && config.elasticsearch.is_none() && config.druid.is_none());
+    assert_eq!(config.topics, servers::TopicNames::default());
+    for (text, wanted) in [
+        (
+            "[source.kafka]\n",
+            "source.kafka: the section is empty; set source.kafka.brokers",
+        ),
+        (
+            "[elasticsearch]\n",
+            "elasticsearch: the section is empty; set elasticsearch.urls",
+        ),
+        ("[source.kafka]\ngroup_id = \"x\"\n", "source.kafka.brokers is not"),
+        ("[druid]\nusername = \"x\"\n", "druid.url is not"),
+        (
+            "[druid]\nurl = \"http://127.0.0.1:8888\"\n",
+            "no search node is; set elasticsearch.urls",
+        ),
+        (
+            "[elasticsearch]\nurls = [\"http://a:9200\"]\n",
+            "Druid is not; set druid.url",
+        ),
+        (
+            "[source.kafka]\nbrokers = \"a:1\"\n",
+            "neither is set; set elasticsearch.urls and druid.url",
+        ),
     ] {
         let faults = with_file(text, &[]).unwrap_err();
-        assert_eq!(faults.0.len(), 1, "{text}");
-        assert!(faults.to_string().contains("does not speak to"), "{faults}");
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert!(faults.to_string().contains(wanted), "{faults}");
     }
-    let faults = with_file("", &[("SEISMOLOG_SOURCE__KAFKA__BROKERS", "x")]).unwrap_err();
-    assert!(faults.to_string().contains("does not speak to Kafka yet"));
+}
+
+#[test]
+fn brokers_may_be_a_text_or_a_list_and_properties_are_passed_through() {
+    for brokers in ["\"a:9092, b:9093\"", "[\"a:9092\", \"b:9093\"]"] {
+        let text = format!(
+            "{BEHIND}[source.kafka]\nbrokers = {brokers}\n[source.kafka.properties]\nfetch.wait.max.ms = 100\n\
+             \"check.crcs\" = true\n"
+        );
+        let password = ("SEISMOLOG_SOURCE__KAFKA__PROPERTIES__SSL_KEY_PASSWORD", "hidden-words");
+        let config = with_file(&text, &[password]).unwrap();
+        let kafka = config.kafka.unwrap();
+        assert_eq!(kafka.brokers, "a:9092,b:9093");
+        assert_eq!(kafka.topics, ["flink-errors"]);
+        assert_eq!(kafka.group_id, "seismolog");
+        assert!(!kafka.instance_id.is_empty());
+        let passed = [
+            ("check.crcs", "true"),
+            ("fetch.wait.max.ms", "100"),
+            ("ssl.key.password", "hidden-words"),
+        ];
+        let passed = passed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(kafka.properties, passed.into());
+        let settings = Settings::load(None, environment(&[password])).unwrap();
+        let shown: Vec<String> = settings.shown().map(|(_, value, _)| value).collect();
+        assert!(
+            shown.contains(&"{ \"ssl.key.password\" = \"***\" }".to_owned()),
+            "{shown:?}"
+        );
+        let elasticsearch = config.elasticsearch.unwrap();
+        assert_eq!(elasticsearch.urls, ["http://127.0.0.1:9200"]);
+        let druid = config.druid.unwrap();
+        assert_eq!(
+            (druid.broker_url.as_str(), druid.coordinator_url.as_str()),
+            ("http://127.0.0.1:8888", "http://127.0.0.1:8888")
+        );
+    }
+}
+
+#[test]
+fn what_exactly_once_stands_on_cannot_be_set_by_a_property() {
+    let text = format!(
+        "{BEHIND}[source.kafka]\nbrokers = \"a:1\"\n[source.kafka.properties]\nenable.auto.commit = true\n\
+         isolation.level = \"read_uncommitted\"\ntransactional.id = \"x\"\nsasl.password = \"y\"\nssl.key.password = \"z\"\n"
+    );
+    let faults = with_file(&text, &[]).unwrap_err();
+    assert_eq!(faults.0.len(), 5, "{faults}");
+    let told = faults.to_string();
+    for wanted in [
+        "source.kafka.properties.enable.auto.commit: this property is not passed through; leave it out: offsets are",
+        "source.kafka.properties.isolation.level",
+        "set source.kafka.password_file",
+        "ssl.key.password: a secret must not stand in the file; set SEISMOLOG_SOURCE__KAFKA__PROPERTIES__SSL_KEY_PASSWORD",
+    ] {
+        assert!(told.contains(wanted), "{wanted:?} is missing in\n{told}");
+    }
+}
+
+#[test]
+fn keys_of_servers_that_contradict_each_other_are_told_together() {
+    let faults = with_file(
+        "[source.kafka]\nbrokers = \"http://a:1\"\ntopics = [\"error-stats\", \"a b\"]\nca = \"/no/such\"\nusername = \"u\"\n\
+         [elasticsearch]\nurls = \"https://u:correct-horse@a:9200\"\nprefix = \"Upper\"\nusername = \"u\"\n\
+         [druid]\nbroker_url = \"http://a:1\"\n",
+        &[],
+    )
+    .unwrap_err();
+    let told = faults.to_string();
+    for wanted in [
+        "source.kafka.brokers: \"http://a:1\" does not fit",
+        "source.kafka.topics: \"a b\" is not a name of a topic",
+        "source.kafka.ca: there is no file /no/such",
+        "source.kafka.ca: it is set and the connection is not encrypted",
+        "source.kafka.username: it is set and no way to use it is",
+        "elasticsearch.urls: \"***@a:9200\" does not fit",
+        "elasticsearch.prefix: \"Upper\" cannot begin an index name",
+        "elasticsearch.username: elasticsearch.password is missing",
+        "druid.broker_url: druid.coordinator_url is missing",
+    ] {
+        assert!(told.contains(wanted), "{wanted:?} is missing in\n{told}");
+    }
+    assert!(!told.contains("correct-horse"));
+    let same = format!("{BEHIND}[source.kafka]\nbrokers = \"a:1\"\ntopics = \"error-stats\"\n");
+    let faults = with_file(&same, &[]).unwrap_err();
+    assert!(
+        faults
+            .to_string()
+            .contains("topics.stats: \"error-stats\" is also in source.kafka.topics"),
+        "{faults}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::config::servers::ElasticConfig;
 use crate::store::ReadError;
-use crate::store::elastic_druid::elastic::{Elastic, ElasticError, Method};
+use crate::store::elastic_druid::elastic::{Elastic, ElasticError, Method, documents};
 use crate::store::window::Window;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -58,12 +58,16 @@ impl Node {
         }
     }
 
+    pub(super) fn prefix(&self) -> &str {
+        self.elastic.prefix()
+    }
+
     pub(super) fn issues(&self) -> String {
-        format!("{}-issues", self.elastic.prefix())
+        documents::issues_index(self.prefix())
     }
 
     pub(super) fn markers(&self) -> String {
-        format!("{}-markers", self.elastic.prefix())
+        documents::markers_index(self.prefix())
     }
 
     pub(super) fn rejects(&self) -> String {
@@ -71,7 +75,7 @@ impl Node {
     }
 
     pub(super) fn all_details(&self) -> String {
-        format!("{}-details-*", self.elastic.prefix())
+        documents::details_pattern(self.prefix())
     }
 
     /// The indices with the details of a window: one per day.
@@ -80,11 +84,7 @@ impl Node {
         if days.is_empty() || days.len() > usize::try_from(MOST_DAYS).unwrap_or(0) {
             return self.all_details();
         }
-        let name = |day: u32| {
-            let text = crate::store::window::minute_text(day.saturating_mul(MINUTES_OF_DAY));
-            let date = text.get(..10).unwrap_or_default().replace('-', ".");
-            format!("{}-details-{date}", self.elastic.prefix())
-        };
+        let name = |day: u32| documents::details_index(self.prefix(), i64::from(day) * 86_400_000);
         days.map(name).collect::<Vec<_>>().join(",")
     }
 }
@@ -108,11 +108,10 @@ impl Pending {
         ReadError::TimedOut(u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn wait(self) -> Result<Option<Value>, ReadError> {
+    fn wait(self) -> Result<Answered, ReadError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         match self.answer.recv_timeout(left) {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(told(&error)),
+            Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Timeout) => Err(self.timed_out()),
             Err(RecvTimeoutError::Disconnected) => {
                 Err(ReadError::Store("the search node's answer got lost; ask again".to_owned()))
@@ -123,7 +122,7 @@ impl Pending {
     /// What was found; what the node could not finish in time, or not on every shard, is no answer.
     pub(super) fn found(self) -> Result<Value, ReadError> {
         let late = self.timed_out();
-        let answer = self.wait()?.unwrap_or(Value::Null);
+        let answer = self.wait()?.map_err(|error| told(&error))?.unwrap_or(Value::Null);
         if answer.get("timed_out").and_then(Value::as_bool) == Some(true) {
             return Err(late);
         }
@@ -132,6 +131,18 @@ impl Pending {
             Some(failed) => Err(ReadError::Store(format!(
                 "{failed} shards of the search node did not answer; look at its health"
             ))),
+        }
+    }
+}
+
+impl Pending {
+    /// What was written; nothing where somebody else wrote first (409).
+    pub(super) fn unless_conflict(self) -> Result<Option<Value>, ReadError> {
+        match self.wait()? {
+            Ok(Some(answer)) => Ok(Some(answer)),
+            Ok(None) => Err(ReadError::NotFound("the document".to_owned())),
+            Err(ElasticError::Refused { status: 409, .. }) => Ok(None),
+            Err(error) => Err(told(&error)),
         }
     }
 }

@@ -1,0 +1,436 @@
+//! The table of keys, section by section.
+
+use super::keys::{Key, Kind};
+
+/// A key that has a default.
+const fn plain(path: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
+    Key {
+        path,
+        kind,
+        default,
+        help,
+        example: "",
+    }
+}
+
+/// A key of a server: it counts only where the server is configured.
+const fn server(
+    path: &'static str,
+    kind: Kind,
+    default: &'static str,
+    example: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        path,
+        kind,
+        default,
+        help,
+        example,
+    }
+}
+
+const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+const MB: u64 = 1 << 20;
+
+/// All keys, section by section.
+pub const KEYS: &[Key] = &[
+    Key {
+        path: "source.default_zone",
+        kind: Kind::Zone,
+        default: "\"UTC\"",
+        help: "zone of times that were written without one",
+        example: "",
+    },
+    Key {
+        path: "source.files.paths",
+        kind: Kind::Texts,
+        default: "[]",
+        help: "files, folders and patterns to read: [\"/var/log/flink\", \"/data/*/log/*.log*\"]",
+        example: "",
+    },
+    Key {
+        path: "source.files.follow",
+        kind: Kind::Bool,
+        default: "true",
+        help: "go on reading as they grow and are rotated; false reads them once",
+        example: "",
+    },
+    server(
+        "source.kafka.brokers",
+        Kind::Texts,
+        "",
+        "\"127.0.0.1:9092\"",
+        "brokers to begin with; their presence turns Kafka on",
+    ),
+    server(
+        "source.kafka.topics",
+        Kind::Texts,
+        "[\"flink-errors\"]",
+        "",
+        "topics with error logs",
+    ),
+    server(
+        "source.kafka.group_id",
+        Kind::Text,
+        "\"seismolog\"",
+        "",
+        "consumer group; other roles put their name behind it",
+    ),
+    server(
+        "source.kafka.instance_id",
+        Kind::Text,
+        "",
+        "\"seismolog-0\"",
+        "name of this process, stable over restarts and its own in the group; the host's name where nobody says",
+    ),
+    server("source.kafka.tls", Kind::Bool, "false", "", "encrypt the connection"),
+    server(
+        "source.kafka.ca",
+        Kind::Path,
+        "",
+        "\"/etc/seismolog/ca.pem\"",
+        "authority of the brokers' certificates; the system's where nobody says",
+    ),
+    server(
+        "source.kafka.certificate",
+        Kind::Path,
+        "",
+        "\"/etc/seismolog/client.pem\"",
+        "our certificate, for brokers that ask for one",
+    ),
+    server(
+        "source.kafka.key",
+        Kind::Path,
+        "",
+        "\"/etc/seismolog/client.key\"",
+        "key of our certificate",
+    ),
+    server(
+        "source.kafka.sasl_mechanism",
+        Kind::Text,
+        "",
+        "\"SCRAM-SHA-512\"",
+        "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+    ),
+    server(
+        "source.kafka.username",
+        Kind::Text,
+        "",
+        "\"seismolog\"",
+        "for PLAIN and SCRAM",
+    ),
+    server("source.kafka.password", Kind::Secret, "", "", "for PLAIN and SCRAM"),
+    server(
+        "source.kafka.token",
+        Kind::Path,
+        "",
+        "\"/run/secrets/kafka-token\"",
+        "for OAUTHBEARER: file with the token (a JWT), read anew before it expires",
+    ),
+    server(
+        "source.kafka.properties",
+        Kind::Properties,
+        "",
+        "{ \"fetch.wait.max.ms\" = 100 }",
+        "any property of librdkafka, passed through",
+    ),
+    Key {
+        path: "process.flush_interval",
+        kind: Kind::Duration {
+            least: 10,
+            most: MINUTE,
+            may_be_off: false,
+        },
+        default: "\"1s\"",
+        help: "how long events are folded before they are stored",
+        example: "",
+    },
+    Key {
+        path: "process.max_keys",
+        kind: Kind::Count {
+            least: 1,
+            most: 10_000_000,
+        },
+        default: "50000",
+        help: "distinct (error, place, minute) that are folded before they are stored earlier",
+        example: "",
+    },
+    Key {
+        path: "process.max_bytes",
+        kind: Kind::Bytes {
+            least: MB,
+            most: 16 << 30,
+            may_be_off: false,
+        },
+        default: "\"48MB\"",
+        help: "memory of a fold before it is stored earlier; up to three are held",
+        example: "",
+    },
+    plain(
+        "process.threads",
+        Kind::Count { least: 1, most: 256 },
+        "1",
+        "threads that read Kafka, each with a share of the partitions; one per core is enough",
+    ),
+    plain(
+        "topics.details",
+        Kind::Text,
+        "\"error-details\"",
+        "topic of what is known of an error, for the search node",
+    ),
+    plain(
+        "topics.stats",
+        Kind::Text,
+        "\"error-stats\"",
+        "topic of counts, for Druid and alerts",
+    ),
+    plain(
+        "topics.rejects",
+        Kind::Text,
+        "\"error-rejects\"",
+        "topic of records that could not become events",
+    ),
+    plain("topics.alerts", Kind::Text, "\"error-alerts\"", "topic of alerts"),
+    plain(
+        "topics.partitions",
+        Kind::Count { least: 1, most: 10_000 },
+        "8",
+        "partitions of a topic that `setup` makes",
+    ),
+    plain(
+        "topics.replicas",
+        Kind::Count { least: 0, most: 100 },
+        "0",
+        "replicas of a topic that `setup` makes; 0 takes what the brokers take",
+    ),
+    plain(
+        "topics.retention",
+        Kind::Duration {
+            least: 60 * MINUTE,
+            most: 36_500 * DAY,
+            may_be_off: false,
+        },
+        "\"7d\"",
+        "how long Kafka keeps our topics: the longest outage of the search node or Druid that loses nothing",
+    ),
+    Key {
+        path: "store.path",
+        kind: Kind::Path,
+        default: "\"seismolog-data\"",
+        help: "folder of the embedded store",
+        example: "",
+    },
+    Key {
+        path: "store.retention.age",
+        kind: Kind::Duration {
+            least: 60 * MINUTE,
+            most: 36_500 * DAY,
+            may_be_off: true,
+        },
+        // Off: who reads an archive of old logs must not see it vanish with the next start of the service.
+        default: "\"off\"",
+        help: "events that happened longer ago are removed (\"30d\"); \"off\" keeps them",
+        example: "",
+    },
+    Key {
+        path: "store.retention.size",
+        kind: Kind::Bytes {
+            least: 16 * MB,
+            most: 1 << 50,
+            may_be_off: true,
+        },
+        default: "\"20GB\"",
+        help: "above this size the oldest events are removed; \"off\" lets it grow",
+        example: "",
+    },
+    server(
+        "elasticsearch.urls",
+        Kind::Texts,
+        "",
+        "[\"http://127.0.0.1:9200\"]",
+        "nodes of Elasticsearch or OpenSearch; with Druid they take the place of the embedded store",
+    ),
+    server(
+        "elasticsearch.prefix",
+        Kind::Text,
+        "\"seismolog\"",
+        "",
+        "what the names of our indices begin with",
+    ),
+    server(
+        "elasticsearch.username",
+        Kind::Text,
+        "",
+        "\"seismolog\"",
+        "for basic authentication",
+    ),
+    server(
+        "elasticsearch.password",
+        Kind::Secret,
+        "",
+        "",
+        "for basic authentication",
+    ),
+    server(
+        "elasticsearch.api_key",
+        Kind::Secret,
+        "",
+        "",
+        "instead of basic authentication: id:key, or its base64",
+    ),
+    server(
+        "elasticsearch.ca",
+        Kind::Path,
+        "",
+        "\"/etc/seismolog/ca.pem\"",
+        "authority of the nodes' certificates; the system's where nobody says",
+    ),
+    server(
+        "elasticsearch.timeout",
+        Kind::Duration {
+            least: 100,
+            most: 10 * MINUTE,
+            may_be_off: false,
+        },
+        "\"30s\"",
+        "",
+        "how long one request may take",
+    ),
+    server(
+        "elasticsearch.shards",
+        Kind::Count { least: 1, most: 1_024 },
+        "1",
+        "",
+        "shards of a new index",
+    ),
+    server(
+        "elasticsearch.replicas",
+        Kind::Count { least: 0, most: 16 },
+        "1",
+        "",
+        "replicas of a new index; 0 on a single node",
+    ),
+    server(
+        "elasticsearch.retention",
+        Kind::Duration {
+            least: DAY,
+            most: 36_500 * DAY,
+            may_be_off: true,
+        },
+        "\"off\"",
+        "",
+        "days older than this are removed, whole days at a time (\"30d\"); \"off\" keeps them",
+    ),
+    server(
+        "druid.url",
+        Kind::Text,
+        "",
+        "\"http://127.0.0.1:8888\"",
+        "the router; without one broker_url and coordinator_url",
+    ),
+    server(
+        "druid.broker_url",
+        Kind::Text,
+        "",
+        "\"http://127.0.0.1:8082\"",
+        "the broker, where there is no router",
+    ),
+    server(
+        "druid.coordinator_url",
+        Kind::Text,
+        "",
+        "\"http://127.0.0.1:8081\"",
+        "the coordinator with the overlord, where there is no router",
+    ),
+    server(
+        "druid.datasource",
+        Kind::Text,
+        "\"seismolog-errors\"",
+        "",
+        "name of the datasource",
+    ),
+    server(
+        "druid.username",
+        Kind::Text,
+        "",
+        "\"seismolog\"",
+        "for basic authentication",
+    ),
+    server("druid.password", Kind::Secret, "", "", "for basic authentication"),
+    server(
+        "druid.ca",
+        Kind::Path,
+        "",
+        "\"/etc/seismolog/ca.pem\"",
+        "authority of Druid's certificate; the system's where nobody says",
+    ),
+    server(
+        "druid.timeout",
+        Kind::Duration {
+            least: 100,
+            most: 10 * MINUTE,
+            may_be_off: false,
+        },
+        "\"30s\"",
+        "",
+        "how long one request may take",
+    ),
+    server(
+        "druid.tasks",
+        Kind::Count { least: 1, most: 1_024 },
+        "1",
+        "",
+        "tasks that read the counts in parallel",
+    ),
+    server(
+        "druid.kafka_brokers",
+        Kind::Text,
+        "",
+        "\"kafka.internal:9092\"",
+        "the brokers as Druid reaches them, where that is another address than ours",
+    ),
+    Key {
+        path: "serve.bind",
+        kind: Kind::Address,
+        default: "\"127.0.0.1:8420\"",
+        help: "address of the pages and the API; another than loopback needs tokens",
+        example: "",
+    },
+    Key {
+        path: "serve.hosts",
+        kind: Kind::Texts,
+        default: "[]",
+        help: "host names the pages are reached by behind a proxy",
+        example: "",
+    },
+    Key {
+        path: "serve.ingest",
+        kind: Kind::Bool,
+        default: "true",
+        help: "take records by POST /api/v1/ingest",
+        example: "",
+    },
+    Key {
+        path: "serve.viewer_token",
+        kind: Kind::Secret,
+        default: "",
+        help: "token of those who may read, at least 16 characters",
+        example: "",
+    },
+    Key {
+        path: "serve.editor_token",
+        kind: Kind::Secret,
+        default: "",
+        help: "token of those who may also change and push, at least 16 characters",
+        example: "",
+    },
+    Key {
+        path: "rules.path",
+        kind: Kind::Path,
+        default: "\"rules\"",
+        help: "folder of rules; where the default is not there the shipped rules are used",
+        example: "",
+    },
+];

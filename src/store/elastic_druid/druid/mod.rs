@@ -1,0 +1,39 @@
+//! Druid: counts by minute, fed by its own Kafka supervisor.
+//!
+//! Comes in: the addresses of a broker and a coordinator-overlord (or of one router for both), a question. Goes out:
+//! a supervisor that reads `error-stats`, its state, and counts. What always holds: sums are sums of `count`, never
+//! numbers of rows; values go into SQL as parameters; every wait ends; a datasource nothing was read into yet is
+//! empty, a server that does not answer is an error and never an empty answer. What it does not do: reset a
+//! supervisor, as that loses or duplicates rows; it tells who must decide.
+//!
+//! - [`client`], [`error`], [`sql`]: asking.
+//! - [`consumer`], [`spec`], [`compare`], [`setup`]: the supervisor as we want it, and as it is.
+//! - [`status`]: how it fares.
+//! - [`filter`], [`buckets`], [`trends`], [`jobs`]: answers of the reading side.
+//! - [`sums`]: what `verify` compares.
+
+mod buckets;
+mod client;
+mod compare;
+mod consumer;
+mod error;
+mod filter;
+mod jobs;
+mod setup;
+mod spec;
+mod sql;
+mod status;
+mod sums;
+mod trends;
+
+pub use client::DruidClient;
+pub use compare::Difference;
+pub use error::{DruidError, Service};
+pub use filter::answers;
+pub use jobs::JobCounts;
+pub use setup::{Changed, OtherHands, SetupError, setup};
+pub use spec::{SPECIFICATION, specification};
+pub use sql::{Parameter, Question};
+pub use status::{SupervisorFault, SupervisorStatus};
+pub use sums::{InputSums, Sums};
+pub use trends::DruidReader;

@@ -41,6 +41,7 @@ use crate::store::{
     Page, ReadError, Reader, StateChange, StoredReject, StoredSample, Totals, Trends, TrendsAsk,
 };
 use asking::Node;
+pub use small::reject_document;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -99,14 +99,26 @@ fn filled(name: &str, with_druid: bool) -> Option<Both> {
         both.apply(&world.fold(events, number as u64 + 1));
     }
     for (number, (message, template, class)) in [
-        ("检查点超时 after 5s", "检查点超时 after <DURATION>", "com.acme.flow.CheckpointLost"),
-        ("HTTPServer v2 is gone: NoSuchHostKnown", "HTTPServer v2 is gone", "org.acme.Odd$NoClassDefFoundError"),
+        (
+            "检查点超时 after 5s",
+            "检查点超时 after <DURATION>",
+            "com.acme.flow.CheckpointLost",
+        ),
+        (
+            "HTTPServer v2 is gone: NoSuchHostKnown",
+            "HTTPServer v2 is gone",
+            "org.acme.Odd$NoClassDefFoundError",
+        ),
         (
             "Job orders (0) switched from state RUNNING to RESTARTING.",
             "Job orders (<NUM>) switched from state RUNNING to RESTARTING.",
             "org.acme.Restart",
         ),
-        ("path /data/Über-Job_1/part*?x=\\1 \"quoted\" lost", "path <PATH> lost", "org.acme.PathLost"),
+        (
+            "path /data/Über-Job_1/part*?x=\\1 \"quoted\" lost",
+            "path <PATH> lost",
+            "org.acme.PathLost",
+        ),
         ("", "", "org.acme.Silent"),
     ]
     .into_iter()
@@ -118,15 +130,30 @@ fn filled(name: &str, with_druid: bool) -> Option<Both> {
     Some(both)
 }
 
-/// Answers with what may differ taken out; `f` is asked of both.
-fn same<T: PartialEq + std::fmt::Debug>(both: &Both, what: &str, f: impl Fn(&Arc<dyn Reader>) -> T) -> T {
+/// Asks both; what may differ is taken out by `f`.
+fn same<T: PartialEq + std::fmt::Debug>(both: &Both, what: &str, f: impl Fn(&Arc<dyn Reader>) -> T) {
+    drop(both_say(both, what, f));
+}
+
+/// As [`same`], with the answer.
+fn both_say<T: PartialEq + std::fmt::Debug>(both: &Both, what: &str, f: impl Fn(&Arc<dyn Reader>) -> T) -> T {
     let [embedded, served] = both.readers();
     let (wanted, found) = (f(&embedded), f(&served));
     if wanted != found {
         let (wanted, found) = (format!("{wanted:#?}"), format!("{found:#?}"));
         let line = wanted.lines().zip(found.lines()).position(|(a, b)| a != b).unwrap_or(0);
-        let around = |text: &str| text.lines().skip(line.saturating_sub(12)).take(30).collect::<Vec<_>>().join("\n");
-        panic!("{what}\n--- embedded\n{}\n--- search node\n{}", around(&wanted), around(&found));
+        let around = |text: &str| {
+            text.lines()
+                .skip(line.saturating_sub(12))
+                .take(30)
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        panic!(
+            "{what}\n--- embedded\n{}\n--- search node\n{}",
+            around(&wanted),
+            around(&found)
+        );
     }
     found
 }
@@ -145,7 +172,13 @@ fn query(search: &str) -> Query {
 }
 
 /// All pages of a list, in an order that does not depend on how ties are broken.
-fn list(reader: &Arc<dyn Reader>, search: &str, window: (i64, i64), sort: ErrorSort, limit: usize) -> Result<Vec<Value>, String> {
+fn list(
+    reader: &Arc<dyn Reader>,
+    search: &str,
+    window: (i64, i64),
+    sort: ErrorSort,
+    limit: usize,
+) -> Result<Vec<Value>, String> {
     let mut after = None;
     let mut all: Vec<Issue> = Vec::new();
     loop {
@@ -171,9 +204,15 @@ fn list(reader: &Arc<dyn Reader>, search: &str, window: (i64, i64), sort: ErrorS
         ErrorSort::FirstSeen => issue.first_seen.clone(),
         ErrorSort::Count => format!("{:020}", issue.count),
     };
-    assert!(all.windows(2).all(|pair| key(&pair[0]) >= key(&pair[1])), "{search} is not in order");
+    assert!(
+        all.windows(2).all(|pair| key(&pair[0]) >= key(&pair[1])),
+        "{search} is not in order"
+    );
     all.sort_by(|a, b| key(b).cmp(&key(a)).then_with(|| a.id.cmp(&b.id)));
-    assert!(all.windows(2).all(|pair| pair[0].id != pair[1].id), "{search}: an issue twice");
+    assert!(
+        all.windows(2).all(|pair| pair[0].id != pair[1].id),
+        "{search}: an issue twice"
+    );
     Ok(all.iter().map(|issue| serde_json::to_value(issue).unwrap()).collect())
 }
 
@@ -185,8 +224,8 @@ const SEARCHES: &[&str] = &[
     "kind3",
     "KIND3 customer1",
     "kind*",
-    "\"of kind*\"",
-    "\"place ord*\"",
+    "of-kin*",
+    "place-ord*",
     "*stomer2",
     "cust*mer2",
     "stock gone",
@@ -210,7 +249,7 @@ const SEARCHES: &[&str] = &[
     "message:customer3",
     "message:[kind1,kind2]",
     "template:\"place order\"",
-    "stack:Placer3",
+    "stack:Placer2",
     "stack:could",
     "error_type:oom_heap",
     "error_type:[oom_heap,kafka_timeout]",
@@ -224,7 +263,7 @@ const SEARCHES: &[&str] = &[
     "-has:rule",
     "exception:BadOrderCException",
     "exception:badorder*",
-    "exception:com.acme.orders.BadOrderDException",
+    "exception:com.acme.orders.BadOrderEException",
     "exception:NoClassDefFoundError",
     "exception_chain:JobException",
     "has:exception_chain",
@@ -299,26 +338,36 @@ const WINDOWS: &[(i64, i64)] = &[
 ];
 
 fn lists_are_the_same(both: &Both) {
-    for search in SEARCHES {
-        for (at, window) in WINDOWS.iter().enumerate() {
-            for sort in [ErrorSort::LastSeen, ErrorSort::FirstSeen, ErrorSort::Count] {
-                // Small pages where few searches are asked, so that every cursor is walked.
-                let limit = if at == 0 && sort != ErrorSort::FirstSeen { 9 } else { 200 };
-                same(both, &format!("{search:?} {window:?} {sort:?}"), |reader| {
-                    list(reader, search, *window, sort, limit)
+    let sorts = [ErrorSort::LastSeen, ErrorSort::FirstSeen, ErrorSort::Count];
+    for (at, search) in SEARCHES.iter().enumerate() {
+        // Every search over all of the time, and in turn over the other windows in every order.
+        for (window, sort) in [(WINDOWS[0], sorts[at % 3]), (WINDOWS[1 + at % 2], sorts[at / 2 % 3])] {
+            same(both, &format!("{search:?} {window:?} {sort:?}"), |reader| {
+                list(reader, search, window, sort, 200)
+            });
+        }
+    }
+    for search in ["", "kind*", "severity:>=high", "-count:>=5"] {
+        for window in &WINDOWS[..2] {
+            for sort in sorts {
+                same(both, &format!("pages of {search:?} {window:?} {sort:?}"), |reader| {
+                    list(reader, search, *window, sort, 9)
                 });
             }
         }
     }
-    let found = same(both, "everything", |reader| list(reader, "", WINDOWS[0], ErrorSort::Count, 50));
-    assert!(found.unwrap().len() > 60);
-    // Not one of the searches may be without meaning here.
+    // Searches that find nothing would compare nothing.
     let [embedded, _] = both.readers();
+    assert!(list(&embedded, "", WINDOWS[0], ErrorSort::Count, 200).unwrap().len() > 60);
     let empty: Vec<&&str> = SEARCHES
         .iter()
-        .filter(|search| list(&embedded, search, WINDOWS[0], ErrorSort::Count, 200).unwrap().is_empty())
+        .filter(|search| {
+            list(&embedded, search, WINDOWS[0], ErrorSort::Count, 200)
+                .unwrap()
+                .is_empty()
+        })
         .collect();
-    assert!(empty.len() <= 12, "{empty:?}");
+    assert!(empty.len() <= 15, "{empty:?}");
     for wrong in ["a*b* c*d", "\"a *b c\""] {
         drop(Query::parse(wrong).map(|query| {
             same(both, wrong, |reader| {
@@ -355,11 +404,15 @@ fn issue_ids(both: &Both) -> Vec<IssueId> {
 fn kin(issues: &[Issue]) -> Vec<Value> {
     let mut issues = issues.to_vec();
     issues.sort_by(|a, b| b.last_seen.cmp(&a.last_seen).then_with(|| a.id.cmp(&b.id)));
-    issues.iter().map(|issue| serde_json::to_value(issue).unwrap()).collect()
+    issues
+        .iter()
+        .map(|issue| serde_json::to_value(issue).unwrap())
+        .collect()
 }
 
 fn one_issue_is_the_same(both: &Both) {
-    for id in issue_ids(both) {
+    // The loudest, the quietest and some in between.
+    for id in issue_ids(both).into_iter().step_by(4) {
         for (from, to) in WINDOWS {
             same(both, &format!("issue {id}"), |reader| {
                 let detail = told(reader.error(&ErrorAsk {
@@ -374,7 +427,7 @@ fn one_issue_is_the_same(both: &Both) {
                 Ok::<_, String>(told)
             });
         }
-        let samples = same(both, &format!("samples of {id}"), |reader| {
+        let samples = both_say(both, &format!("samples of {id}"), |reader| {
             let mut all: Vec<StoredSample> = Vec::new();
             let mut after = None;
             loop {
@@ -423,7 +476,7 @@ fn one_issue_is_the_same(both: &Both) {
 fn jobs_are_the_same(both: &Both) {
     for (from, to) in WINDOWS {
         for (name, limit) in [("", 50), ("", 2), ("ORDERS-1", 50), ("nothing", 5)] {
-            let jobs = same(both, &format!("jobs {from}..{to} {name:?}"), |reader| {
+            let jobs = both_say(both, &format!("jobs {from}..{to} {name:?}"), |reader| {
                 let mut all: Vec<Job> = Vec::new();
                 let mut after = None;
                 loop {
@@ -448,7 +501,10 @@ fn jobs_are_the_same(both: &Both) {
             });
             if name.is_empty() && *from == DAY {
                 let jobs = jobs.unwrap();
-                assert!(jobs.as_array().unwrap().iter().any(|job| job["restarts"] != json!(0)), "{jobs}");
+                assert!(
+                    jobs.as_array().unwrap().iter().any(|job| job["restarts"] != json!(0)),
+                    "{jobs}"
+                );
             }
         }
         for job in ["orders-0", "orders-3", "orders-7", "ORDERS-0", "unknown"] {
@@ -459,7 +515,10 @@ fn jobs_are_the_same(both: &Both) {
                 assert!(counts.windows(2).all(|pair| pair[0] >= pair[1]));
                 // Of those with as many events as the last, others may have been taken.
                 let last = counts.last().copied().unwrap_or(0);
-                let sure = detail.top_errors.iter().filter(|issue| issue.count > last || counts.len() < 20);
+                let sure = detail
+                    .top_errors
+                    .iter()
+                    .filter(|issue| issue.count > last || counts.len() < 20);
                 let mut sure: Vec<&Issue> = sure.collect();
                 sure.sort_by_key(|issue| (u64::MAX - issue.count, issue.id));
                 told["top_errors"] = json!([counts, sure]);
@@ -477,27 +536,37 @@ fn trends_are_the_same(both: &Both, dimensions: &[&str], searches: &[&str]) {
                 (7, 4, WINDOWS[1]),
                 (1, 200, (DAY + 3 * HOUR, DAY + 4 * HOUR + 30 * MINUTE)),
             ] {
-                same(both, &format!("by {by} {search:?} every {step} min, top {top}"), |reader| {
-                    let mut trends = told(reader.trends(&TrendsAsk {
-                        by: (*by).to_owned(),
-                        step_minutes: step,
-                        from,
-                        to,
-                        query: query(search),
-                        top,
-                        now: END,
-                    }))?;
-                    trends.series.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
-                    // Of values with as many events as the last one shown, others may have been taken.
-                    let cut = trends.series.len() == top;
-                    let last = trends.series.last().map_or(0, |series| series.count);
-                    let tie = trends.series.iter().filter(|series| cut && series.count == last).count();
-                    if tie > 0 {
-                        trends.series.retain(|series| series.count > last);
-                        trends.other.clear();
-                    }
-                    Ok::<_, String>((tie, serde_json::to_value(&trends).unwrap()))
-                });
+                same(
+                    both,
+                    &format!("by {by} {search:?} every {step} min, top {top}"),
+                    |reader| {
+                        let mut trends = told(reader.trends(&TrendsAsk {
+                            by: (*by).to_owned(),
+                            step_minutes: step,
+                            from,
+                            to,
+                            query: query(search),
+                            top,
+                            now: END,
+                        }))?;
+                        trends
+                            .series
+                            .sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+                        // Of values with as many events as the last one shown, others may have been taken.
+                        let cut = trends.series.len() == top;
+                        let last = trends.series.last().map_or(0, |series| series.count);
+                        let tie = trends
+                            .series
+                            .iter()
+                            .filter(|series| cut && series.count == last)
+                            .count();
+                        if tie > 0 {
+                            trends.series.retain(|series| series.count > last);
+                            trends.other.clear();
+                        }
+                        Ok::<_, String>((tie, serde_json::to_value(&trends).unwrap()))
+                    },
+                );
             }
         }
     }
@@ -518,7 +587,7 @@ fn trends_are_the_same(both: &Both, dimensions: &[&str], searches: &[&str]) {
 fn values_are_the_same(both: &Both, but: &[&str]) {
     let names = FIELDS.iter().map(|field| field.name).filter(|name| !but.contains(name));
     for name in names.chain(["weather"]) {
-        for prefix in ["", "o", "ORDERS-", "t", "com.acme", "1", "*", "worker-1."] {
+        for prefix in ["", "o", "ORDERS-", "com.acme", "1", "*"] {
             same(both, &format!("values of {name} with {prefix:?}"), |reader| {
                 told(reader.values(name, prefix, 1_000))
             });
@@ -542,21 +611,88 @@ fn everybody_says_the_same(both: &mut Both) {
     let now = END;
     let changes = [
         (ids[0], StateChange::Resolve),
-        (ids[1], StateChange::Mute { until: Some(now + HOUR), events: None, minutes: None }),
-        (ids[2], StateChange::Mute { until: None, events: Some(3), minutes: Some(10) }),
-        (ids[3], StateChange::Assign { to: Some(" Anna ".to_owned()) }),
-        (ids[4], StateChange::Note { text: Some("see the runbook".to_owned()) }),
+        (
+            ids[1],
+            StateChange::Mute {
+                until: Some(now + HOUR),
+                events: None,
+                minutes: None,
+            },
+        ),
+        (
+            ids[2],
+            StateChange::Mute {
+                until: None,
+                events: Some(3),
+                minutes: Some(10),
+            },
+        ),
+        (
+            ids[3],
+            StateChange::Assign {
+                to: Some(" Anna ".to_owned()),
+            },
+        ),
+        (
+            ids[4],
+            StateChange::Note {
+                text: Some("see the runbook".to_owned()),
+            },
+        ),
         (ids[5], StateChange::Resolve),
         (ids[5], StateChange::Reopen),
         (ids[6], StateChange::Resolve),
-        (ids[6], StateChange::Assign { to: Some("ann".to_owned()) }),
-        (ids[7], StateChange::Mute { until: None, events: None, minutes: None }),
-        (ids[3], StateChange::Note { text: Some("x".to_owned()) }),
+        (
+            ids[6],
+            StateChange::Assign {
+                to: Some("ann".to_owned()),
+            },
+        ),
+        (
+            ids[7],
+            StateChange::Mute {
+                until: None,
+                events: None,
+                minutes: None,
+            },
+        ),
+        (
+            ids[3],
+            StateChange::Note {
+                text: Some("x".to_owned()),
+            },
+        ),
         (ids[3], StateChange::Note { text: None }),
-        (ids[8], StateChange::Mute { until: Some(now - 1), events: None, minutes: None }),
-        (ids[8], StateChange::Mute { until: None, events: Some(1), minutes: None }),
-        (ids[8], StateChange::Mute { until: None, events: Some(0), minutes: Some(5) }),
-        (ids[8], StateChange::Assign { to: Some("x".repeat(201)) }),
+        (
+            ids[8],
+            StateChange::Mute {
+                until: Some(now - 1),
+                events: None,
+                minutes: None,
+            },
+        ),
+        (
+            ids[8],
+            StateChange::Mute {
+                until: None,
+                events: Some(1),
+                minutes: None,
+            },
+        ),
+        (
+            ids[8],
+            StateChange::Mute {
+                until: None,
+                events: Some(0),
+                minutes: Some(5),
+            },
+        ),
+        (
+            ids[8],
+            StateChange::Assign {
+                to: Some("x".repeat(201)),
+            },
+        ),
         (IssueId(5), StateChange::Resolve),
     ];
     for (id, change) in changes {
@@ -564,23 +700,39 @@ fn everybody_says_the_same(both: &mut Both) {
             .editors()
             .map(|editor| editor.set_state(id, &change, now).map_err(|error| error.to_string()));
         assert_eq!(wanted, found, "{change:?}");
-        same(both, &format!("notes after {change:?}"), |reader| told(reader.notes(id)));
+        same(both, &format!("notes after {change:?}"), |reader| {
+            told(reader.notes(id))
+        });
     }
     lists_with_states_are_the_same(both);
     // Seen again: the resolved one regresses, the muted one is told once it has its three events.
     let [embedded, _] = both.readers();
     let of = |id: IssueId| {
-        let ask = ErrorAsk { id, from: DAY, to: END, kin: 0 };
+        let ask = ErrorAsk {
+            id,
+            from: DAY,
+            to: END,
+            kin: 0,
+        };
         let issue = embedded.error(&ask).unwrap().issue;
         let job: usize = issue.job.trim_start_matches("orders-").parse().unwrap();
         let error = (issue.fingerprint.0 - synthetic::identity(0).fingerprint.0) as usize;
         (job, error)
     };
-    let again = |(job, error): (usize, usize), at: i64| Event { job, error, host: 1, at };
+    let again = |(job, error): (usize, usize), at: i64| Event {
+        job,
+        error,
+        host: 1,
+        at,
+    };
     let (resolved, muted, until) = (of(ids[0]), of(ids[2]), of(ids[1]));
     let mut world = World::new(6, 14, 3, 4);
     for (number, events) in [
-        vec![again(resolved, END + MINUTE), again(muted, END + MINUTE), again(until, END + MINUTE)],
+        vec![
+            again(resolved, END + MINUTE),
+            again(muted, END + MINUTE),
+            again(until, END + MINUTE),
+        ],
         vec![again(muted, END + 3 * MINUTE), again(muted, END + 4 * MINUTE)],
         vec![again(until, END + 2 * HOUR)],
     ]
@@ -589,21 +741,31 @@ fn everybody_says_the_same(both: &mut Both) {
     {
         both.apply(&world.fold(&events, 100 + number as u64));
         both.settle();
-        for id in &ids {
-            same(both, &format!("notes of {id} after flush {number}"), |reader| told(reader.notes(*id)));
+        for id in &ids[..9] {
+            same(both, &format!("notes of {id} after flush {number}"), |reader| {
+                told(reader.notes(*id))
+            });
         }
         lists_with_states_are_the_same(both);
     }
     let [embedded, _] = both.readers();
     let state = |id: IssueId| serde_json::to_value(embedded.notes(id).unwrap()).unwrap()["state"].clone();
-    assert_eq!([state(ids[0]), state(ids[1]), state(ids[2])], [json!("regressed"), json!("open"), json!("open")]);
+    assert_eq!(
+        [state(ids[0]), state(ids[1]), state(ids[2])],
+        [json!("regressed"), json!("open"), json!("open")]
+    );
 }
 
 fn lists_with_states_are_the_same(both: &Both) {
     for search in SEARCHES.iter().filter(|search| {
-        ["is:", "state:", "assign", "note", "new"].iter().any(|word| search.contains(word)) || search.is_empty()
+        ["is:", "state:", "assign", "note", "new"]
+            .iter()
+            .any(|word| search.contains(word))
+            || search.is_empty()
     }) {
-        same(both, search, |reader| list(reader, search, (DAY, END + 3 * HOUR), ErrorSort::LastSeen, 100));
+        same(both, search, |reader| {
+            list(reader, search, (DAY, END + 3 * HOUR), ErrorSort::LastSeen, 100)
+        });
     }
 }
 
@@ -664,7 +826,11 @@ fn the_search_node_and_druid_answer_as_the_embedded_store_does() {
         "nowhere",
         "-has:stack",
     ];
-    trends_are_the_same(&both, TREND_DIMENSIONS, &["", "host:worker-1*", "-team:team-1 severity:>=high", "kind3"]);
+    trends_are_the_same(
+        &both,
+        TREND_DIMENSIONS,
+        &["", "host:worker-1*", "-team:team-1 severity:>=high", "kind3"],
+    );
     trends_are_the_same(&both, &["host", "job", "error_type"], &by_issue);
     values_are_the_same(&both, &[]);
     totals_are_the_same(&both);
@@ -675,11 +841,21 @@ fn the_search_node_and_druid_answer_as_the_embedded_store_does() {
 #[test]
 fn without_druid_all_but_hosts_and_roles_is_the_same() {
     let Some(both) = filled("alone", false) else { return };
-    let dimensions: Vec<&str> = TREND_DIMENSIONS.iter().copied().filter(|by| !["host", "role"].contains(by)).collect();
+    let dimensions: Vec<&str> = TREND_DIMENSIONS
+        .iter()
+        .copied()
+        .filter(|by| !["host", "role"].contains(by))
+        .collect();
     trends_are_the_same(
         &both,
         &dimensions,
-        &["", "-team:team-1 severity:>=high", "kind3", "is:open -kind2", "count:>20 has:team"],
+        &[
+            "",
+            "-team:team-1 severity:>=high",
+            "kind3",
+            "is:open -kind2",
+            "count:>20 has:team",
+        ],
     );
     values_are_the_same(&both, &["host", "role"]);
     totals_are_the_same(&both);
@@ -701,31 +877,59 @@ fn without_druid_all_but_hosts_and_roles_is_the_same() {
 #[test]
 fn an_empty_search_node_has_empty_answers() {
     let Some(both) = Both::new("empty", false) else { return };
-    same(&both, "nothing", |reader| list(reader, "kind3", (DAY, END), ErrorSort::Count, 5));
-    same(&both, "nothing by time", |reader| list(reader, "", (DAY, END), ErrorSort::LastSeen, 5));
+    same(&both, "nothing", |reader| {
+        list(reader, "kind3", (DAY, END), ErrorSort::Count, 5)
+    });
+    same(&both, "nothing by time", |reader| {
+        list(reader, "", (DAY, END), ErrorSort::LastSeen, 5)
+    });
     same(&both, "no jobs", |reader| {
-        let ask = JobsAsk { from: DAY, to: END, limit: 5, sparkline: 3, ..JobsAsk::default() };
+        let ask = JobsAsk {
+            from: DAY,
+            to: END,
+            limit: 5,
+            sparkline: 3,
+            ..JobsAsk::default()
+        };
         told(reader.jobs(&ask)).map(|page| page.items.len())
     });
     same(&both, "no markers", |reader| told(reader.markers(DAY, END, None)));
-    same(&both, "no rejects", |reader| told(reader.rejects(5, None)).map(|page| page.items.len()));
+    same(&both, "no rejects", |reader| {
+        told(reader.rejects(5, None)).map(|page| page.items.len())
+    });
     same(&both, "no values", |reader| told(reader.values("job", "", 5)));
 }
 
 #[test]
 fn a_detail_of_another_minute_is_no_part_of_the_window() {
-    let Some(mut both) = Both::new("edge", false) else { return };
+    let Some(mut both) = Both::new("edge", false) else {
+        return;
+    };
     let mut world = World::new(2, 2, 1, 1);
     let events: Vec<Event> = [0, MINUTE - 1, MINUTE, 2 * MINUTE, 24 * HOUR - 1, 24 * HOUR]
         .into_iter()
-        .map(|at| Event { job: 0, error: 0, host: 0, at: DAY + at })
+        .map(|at| Event {
+            job: 0,
+            error: 0,
+            host: 0,
+            at: DAY + at,
+        })
         .collect();
     assert_eq!(EventTime::from_millis(DAY).minute(), Minute(DAY / MINUTE));
     both.apply(&world.fold(&events, 1));
     both.settle();
-    for (from, to) in [(0, 1), (1, MINUTE), (MINUTE, 2 * MINUTE), (MINUTE, 2 * MINUTE + 1), (3 * MINUTE, 23 * HOUR), (23 * HOUR, 25 * HOUR)] {
+    for (from, to) in [
+        (0, 1),
+        (1, MINUTE),
+        (MINUTE, 2 * MINUTE),
+        (MINUTE, 2 * MINUTE + 1),
+        (3 * MINUTE, 23 * HOUR),
+        (23 * HOUR, 25 * HOUR),
+    ] {
         for sort in [ErrorSort::LastSeen, ErrorSort::Count] {
-            same(&both, &format!("{from}..{to}"), |reader| list(reader, "", (DAY + from, DAY + to), sort, 5));
+            same(&both, &format!("{from}..{to}"), |reader| {
+                list(reader, "", (DAY + from, DAY + to), sort, 5)
+            });
         }
     }
 }

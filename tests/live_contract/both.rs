@@ -64,7 +64,10 @@ impl Node {
             retention_age: None,
         };
         let client = Elastic::new(&config).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(elastic::setup(&client, &config)).unwrap();
         Some(Self {
             config,
@@ -104,7 +107,8 @@ impl Node {
         let updates: Vec<Update> = updates.into_values().collect();
         for some in updates.chunks(2_000) {
             let mut body = Vec::new();
-            some.iter().for_each(|update| update.write(&self.config.prefix, &mut body));
+            some.iter()
+                .for_each(|update| update.write(&self.config.prefix, &mut body));
             let answer: Value = self
                 .http
                 .post(self.url("_bulk"))
@@ -114,7 +118,12 @@ impl Node {
                 .unwrap()
                 .json()
                 .unwrap();
-            assert_eq!(answer["errors"], false, "{}", answer.to_string().chars().take(2_000).collect::<String>());
+            assert_eq!(
+                answer["errors"],
+                false,
+                "{}",
+                answer.to_string().chars().take(2_000).collect::<String>()
+            );
         }
     }
 
@@ -127,12 +136,23 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         let prefix = &self.config.prefix;
-        let names = self.http.get(self.url(&format!("_cat/indices/{prefix}-*?h=index"))).send();
-        for name in names.and_then(reqwest::blocking::Response::text).unwrap_or_default().lines() {
+        let names = self
+            .http
+            .get(self.url(&format!("_cat/indices/{prefix}-*?h=index")))
+            .send();
+        for name in names
+            .and_then(reqwest::blocking::Response::text)
+            .unwrap_or_default()
+            .lines()
+        {
             drop(self.http.delete(self.url(name)).send());
         }
         for kind in ["details", "issues", "markers"] {
-            drop(self.http.delete(self.url(&format!("_index_template/{prefix}-{kind}"))).send());
+            drop(
+                self.http
+                    .delete(self.url(&format!("_index_template/{prefix}-{kind}")))
+                    .send(),
+            );
         }
         let scripts: Option<Value> = self
             .http
@@ -140,8 +160,14 @@ impl Drop for Node {
             .send()
             .ok()
             .and_then(|answer| answer.json().ok());
-        let names = scripts.as_ref().and_then(|all| all["metadata"]["stored_scripts"].as_object());
-        for name in names.into_iter().flat_map(|all| all.keys()).filter(|name| name.starts_with(prefix.as_str())) {
+        let names = scripts
+            .as_ref()
+            .and_then(|all| all["metadata"]["stored_scripts"].as_object());
+        for name in names
+            .into_iter()
+            .flat_map(|all| all.keys())
+            .filter(|name| name.starts_with(prefix.as_str()))
+        {
             drop(self.http.delete(self.url(&format!("_scripts/{name}"))).send());
         }
     }
@@ -201,7 +227,10 @@ impl Counts {
             client: DruidClient::new(&config).unwrap(),
             admin: client_config.create().unwrap(),
             producer: client_config.create().unwrap(),
-            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
             config,
             topics,
             folded: 0,
@@ -259,7 +288,12 @@ impl Counts {
             if sums.events == self.folded && told == self.folded {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "druid has {} of {} events", sums.events, self.folded);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "druid has {} of {} events",
+                sums.events,
+                self.folded
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -268,7 +302,10 @@ impl Counts {
 impl Drop for Counts {
     fn drop(&mut self) {
         drop(self.client.terminate());
-        drop(self.runtime.block_on(self.admin.delete_topics(&[&self.topics.stats], &AdminOptions::new())));
+        drop(
+            self.runtime
+                .block_on(self.admin.delete_topics(&[&self.topics.stats], &AdminOptions::new())),
+        );
     }
 }
 

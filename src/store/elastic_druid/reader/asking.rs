@@ -113,9 +113,9 @@ impl Pending {
         match self.answer.recv_timeout(left) {
             Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Timeout) => Err(self.timed_out()),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(ReadError::Store("the search node's answer got lost; ask again".to_owned()))
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(ReadError::Store(
+                "the search node's answer got lost; ask again".to_owned(),
+            )),
         }
     }
 
@@ -158,7 +158,13 @@ impl Ask<'_> {
     }
 
     /// Sends a request; several may be on their way at once. What is not there (404) is nothing.
-    pub(super) fn send(&self, method: Method, path: String, query: &[(&'static str, String)], body: Option<Value>) -> Pending {
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: String,
+        query: &[(&'static str, String)],
+        body: Option<Value>,
+    ) -> Pending {
         let (answered, answer) = sync_channel(1);
         let elastic = Arc::clone(&self.node.elastic);
         let query = query.to_vec();

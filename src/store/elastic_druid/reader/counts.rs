@@ -138,13 +138,16 @@ impl Ask<'_> {
         for pending in pending {
             let answer = pending.found()?;
             for bucket in buckets(&answer, "/aggregations/by") {
-                let Some(key) = bucket.get("key").and_then(Value::as_str) else { continue };
+                let Some(key) = bucket.get("key").and_then(Value::as_str) else {
+                    continue;
+                };
                 if let Some((sum, line)) = counted.get_mut(key) {
                     *sum = whole(bucket.pointer("/count/value"));
                     // Ranges come back in the order of where they begin, empty ones (from = to) among them.
                     for part in buckets(bucket, "/line") {
                         let at = part.get("from").and_then(Value::as_f64);
-                        let slot = at.and_then(|at| bounds.iter().rposition(|bound| (millis_float(*bound) - at).abs() < 1.0));
+                        let slot =
+                            at.and_then(|at| bounds.iter().rposition(|bound| (millis_float(*bound) - at).abs() < 1.0));
                         if let Some(count) = slot.and_then(|slot| line.get_mut(slot)) {
                             *count = count.saturating_add(whole(part.pointer("/count/value")));
                         }
@@ -198,7 +201,10 @@ impl Ask<'_> {
             let page = hits(&answer);
             for hit in page {
                 let minute = minute_of(hit.pointer("/sort/0"));
-                minutes.push((minute, whole(hit.pointer("/_source").and_then(|doc| doc.get(detail::COUNT)))));
+                minutes.push((
+                    minute,
+                    whole(hit.pointer("/_source").and_then(|doc| doc.get(detail::COUNT))),
+                ));
                 from = minute.saturating_add(1);
             }
             if page.len() < PAGE {
@@ -268,7 +274,15 @@ mod tests {
 
     #[test]
     fn buckets_of_a_sparkline_begin_where_the_embedded_store_has_them() {
-        for (from, to) in [(0, 60), (7, 8), (30, 1470), (30, 3000), (59, 10_000), (60, 43_260), (61, 2_999)] {
+        for (from, to) in [
+            (0, 60),
+            (7, 8),
+            (30, 1470),
+            (30, 3000),
+            (59, 10_000),
+            (60, 43_260),
+            (61, 2_999),
+        ] {
             let window = Window { from, to };
             for in_all in [1, 5, 24, 60, 100] {
                 let bounds = bounds(window, in_all);

@@ -170,7 +170,9 @@ fn sample_of(hit: &Value) -> Result<Option<StoredSample>, ReadError> {
         return Ok(None);
     }
     let sample = read_sample(source).ok_or_else(|| {
-        ReadError::Store(format!("the sample of {minute} cannot be read; was the document changed by hand?"))
+        ReadError::Store(format!(
+            "the sample of {minute} cannot be read; was the document changed by hand?"
+        ))
     })?;
     Ok(Some(StoredSample {
         minute,

@@ -193,10 +193,7 @@ impl Place {
             .and_then(|(key, id)| {
                 let key = u64::from_str_radix(key, 16).ok()?;
                 let hexadecimal = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-                hexadecimal.then(|| Place {
-                    key,
-                    id: id.to_owned(),
-                })
+                hexadecimal.then(|| Place { key, id: id.to_owned() })
             });
         place.ok_or_else(|| {
             let shown: String = cursor.chars().take(64).collect();
@@ -228,7 +225,14 @@ mod tests {
         for sort in [ErrorSort::LastSeen, ErrorSort::FirstSeen, ErrorSort::Count] {
             assert_eq!(Place::read(sort, &place.write(sort)).unwrap(), place);
         }
-        for cursor in ["", "l", "l.", "c4d.zz", "x4d.0123456789abcdef0123456789abcdef", "l1.0123456789abcdef"] {
+        for cursor in [
+            "",
+            "l",
+            "l.",
+            "c4d.zz",
+            "x4d.0123456789abcdef0123456789abcdef",
+            "l1.0123456789abcdef",
+        ] {
             assert!(Place::read(ErrorSort::LastSeen, cursor).is_err(), "{cursor}");
         }
     }

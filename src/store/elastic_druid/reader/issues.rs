@@ -120,11 +120,16 @@ impl Doc {
                 .text(issue::SEVERITY)
                 .and_then(|severity| severity.parse().ok())
                 .unwrap_or(Severity::Medium),
-            part: self.text(issue::PART).and_then(|part| part.parse().ok()).unwrap_or(Part::Root),
+            part: self
+                .text(issue::PART)
+                .and_then(|part| part.parse().ok())
+                .unwrap_or(Part::Root),
             rule: self.owned(issue::RULE),
             exception: self.owned(issue::EXCEPTION),
             top_frame: self.owned(issue::TOP_FRAME),
-            title: self.owned(issue::EXCEPTION_TEMPLATE).unwrap_or_else(|| template.clone()),
+            title: self
+                .owned(issue::EXCEPTION_TEMPLATE)
+                .unwrap_or_else(|| template.clone()),
             template,
             count,
             total: self.number(issue::TOTAL),

@@ -32,7 +32,10 @@ impl Ask<'_> {
             "sort": [{AT: {"order": "asc", "unmapped_type": "date"}}, {ID: {"order": "asc", "unmapped_type": "long"}}],
         });
         let answer = self.search(&self.node.markers(), body).found()?;
-        Ok(hits(&answer).iter().filter_map(|hit| marker_of(hit.get("_source")?)).collect())
+        Ok(hits(&answer)
+            .iter()
+            .filter_map(|hit| marker_of(hit.get("_source")?))
+            .collect())
     }
 
     pub(super) fn add_marker(&self, marker: &NewMarker) -> Result<Marker, EditError> {
@@ -68,13 +71,19 @@ impl Ask<'_> {
             "sort": [{ID: {"order": "desc", "unmapped_type": "long"}}],
         });
         let answer = self.search(&self.node.markers(), body).found()?;
-        let number = hits(&answer).first().and_then(|hit| hit.pointer("/sort/0")).and_then(Value::as_i64);
+        let number = hits(&answer)
+            .first()
+            .and_then(|hit| hit.pointer("/sort/0"))
+            .and_then(Value::as_i64);
         Ok(number.unwrap_or(0))
     }
 
     pub(super) fn remove_marker(&self, id: i64) -> Result<(), EditError> {
         let path = format!("{}/_doc/{id}", self.node.markers());
-        let answer = self.send(Method::Delete, path, &refreshed(), None).found().map_err(edited)?;
+        let answer = self
+            .send(Method::Delete, path, &refreshed(), None)
+            .found()
+            .map_err(edited)?;
         match answer.get("result").and_then(Value::as_str) {
             Some("deleted") => Ok(()),
             Some(_) | None => Err(EditError::NotFound(format!("marker {id}"))),

@@ -7,11 +7,11 @@
 use super::names::{Form, Words, form_of, issue};
 use crate::event::Severity;
 use crate::query::{Field, IsWord, Node, Op, Pattern, Piece, Presence, StateName, Test};
+use crate::store::IssueState;
 use crate::store::ReadError;
 use crate::store::said::state_name;
 use crate::store::wanted::{Wanted, wanted};
 use crate::store::window::Window;
-use crate::store::IssueState;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -62,7 +62,12 @@ pub(super) fn asks_counts(node: &Node) -> bool {
 /// # Errors
 /// What cannot be asked, for a person.
 pub(super) fn issues(node: &Node, frame: Frame<'_>) -> Result<Value, ReadError> {
-    let several = |nodes: &[Node]| nodes.iter().map(|node| issues(node, frame)).collect::<Result<Vec<_>, _>>();
+    let several = |nodes: &[Node]| {
+        nodes
+            .iter()
+            .map(|node| issues(node, frame))
+            .collect::<Result<Vec<_>, _>>()
+    };
     Ok(match node {
         Node::And(nodes) => all(several(nodes)?),
         Node::Or(nodes) => any(several(nodes)?),
@@ -115,7 +120,10 @@ pub(super) fn terms<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -
     match values.as_slice() {
         [] => nothing(),
         [..] if values.len() <= MOST_TERMS => json!({"terms": {name: values}}),
-        [..] => any(values.chunks(MOST_TERMS).map(|some| json!({"terms": {name: some}})).collect()),
+        [..] => any(values
+            .chunks(MOST_TERMS)
+            .map(|some| json!({"terms": {name: some}}))
+            .collect()),
     }
 }
 
@@ -153,8 +161,7 @@ pub(super) fn like(name: &str, pattern: &Pattern) -> Value {
 
 /// As [`like`], also behind a dot or a dollar sign.
 fn like_dotted(name: &str, pattern: &Pattern) -> Value {
-    let behind =
-        |dot: &str| json!({"wildcard": {name: {"value": escaped(dot, pattern), "case_insensitive": true}}});
+    let behind = |dot: &str| json!({"wildcard": {name: {"value": escaped(dot, pattern), "case_insensitive": true}}});
     any(vec![like(name, pattern), behind("*."), behind("*$")])
 }
 
@@ -272,7 +279,10 @@ fn is(word: IsWord, frame: Frame<'_>) -> Value {
     match word {
         IsWord::New => {
             let end = frame.window.end_nanos();
-            let until = u64::try_from(now.max(0)).unwrap_or(0).saturating_mul(1_000_000).min(end);
+            let until = u64::try_from(now.max(0))
+                .unwrap_or(0)
+                .saturating_mul(1_000_000)
+                .min(end);
             let from = frame.window.begin_nanos().max(until.saturating_sub(DAY_NANOS));
             json!({"range": {issue::FIRST: {"gte": from, "lt": long(end)}}})
         }

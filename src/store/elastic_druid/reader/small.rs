@@ -103,7 +103,12 @@ impl Ask<'_> {
             Some(sums) => {
                 let inputs = sums.inputs.into_iter();
                 inputs
-                    .map(|((topic, partition), told)| (format!("{topic}/{partition}"), ledger(told.records, told.folded, told.rejected)))
+                    .map(|((topic, partition), told)| {
+                        (
+                            format!("{topic}/{partition}"),
+                            ledger(told.records, told.folded, told.rejected),
+                        )
+                    })
                     .collect()
             }
             None => {

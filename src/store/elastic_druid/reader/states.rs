@@ -38,11 +38,17 @@ impl Ask<'_> {
 
     pub(super) fn set_state(&self, id: IssueId, change: &StateChange, now: i64) -> Result<IssueNotes, EditError> {
         for _ in 0..TRIES {
-            let found = self.get(&self.node.issues(), &id.to_string(), SAID).found().map_err(edited)?;
+            let found = self
+                .get(&self.node.issues(), &id.to_string(), SAID)
+                .found()
+                .map_err(edited)?;
             let Some(source) = found.get("_source") else {
                 return Err(EditError::NotFound(format!("issue {id}")));
             };
-            let said = Doc(source.clone()).said().unwrap_or_else(|| Said::new(now)).changed(change, now)?;
+            let said = Doc(source.clone())
+                .said()
+                .unwrap_or_else(|| Said::new(now))
+                .changed(change, now)?;
             let recent = match (change, said.volume) {
                 (StateChange::Mute { .. }, Some(_)) => Some(self.so_far(id, now)?),
                 (StateChange::Resolve | StateChange::Reopen | StateChange::Mute { .. }, _) => Some(Value::Null),
@@ -70,8 +76,14 @@ impl Ask<'_> {
         let minute = i64::from(minute_of(Some(&json!(now))));
         let millis = minute.saturating_mul(60_000);
         let index = details_index(self.node.prefix(), millis);
-        let found = self.get(&index, &details_id(id, millis), &[detail::COUNT]).found().map_err(edited)?;
-        let count = found.get("_source").and_then(|source| source.get(detail::COUNT)).cloned();
+        let found = self
+            .get(&index, &details_id(id, millis), &[detail::COUNT])
+            .found()
+            .map_err(edited)?;
+        let count = found
+            .get("_source")
+            .and_then(|source| source.get(detail::COUNT))
+            .cloned();
         let mut recent = Map::new();
         recent.extend(count.map(|count| (minute.to_string(), count)));
         Ok(Value::Object(recent))

@@ -61,7 +61,9 @@ pub(super) fn trends(ask: Ask<'_>, druid: Option<&DruidReader>, of: &TrendsAsk) 
     let root = of.query.root.as_ref();
     if matches!(of.by.as_str(), "host" | "role") || root.is_some_and(asks_places) {
         return Err(ReadError::BadRequest(if druid.is_some() {
-            format!("the search stands for more than {MOST_NAMED} issues, too many to count by host or role; write more of it")
+            format!(
+                "the search stands for more than {MOST_NAMED} issues, too many to count by host or role; write more of it"
+            )
         } else {
             "counts by host or role need Druid; set [druid]".to_owned()
         }));
@@ -162,7 +164,10 @@ impl Ask<'_> {
         for hit in found {
             let first = |name: &str| {
                 let values = hit.get("fields").and_then(|fields| fields.get(name));
-                values.and_then(|values| values.get(0)).and_then(Value::as_str).map(str::to_owned)
+                values
+                    .and_then(|values| values.get(0))
+                    .and_then(Value::as_str)
+                    .map(str::to_owned)
             };
             if let (Some(job), Some(fingerprint)) = (first(issue::JOB), first(issue::FINGERPRINT)) {
                 jobs.entry(fingerprint).or_default().insert(job);
@@ -186,7 +191,10 @@ impl Ask<'_> {
             .collect();
         Ok(match nodes.len() {
             // Nothing is worse than critical.
-            0 => Some(Node::Field(Field::Severity, Test::Severity(Op::Greater, Severity::Critical))),
+            0 => Some(Node::Field(
+                Field::Severity,
+                Test::Severity(Op::Greater, Severity::Critical),
+            )),
             1 => nodes.pop(),
             _ => Some(Node::Or(nodes)),
         })
@@ -194,7 +202,12 @@ impl Ask<'_> {
 
     /// The details whose events match: dimensions by the document itself, all else by its issue.
     fn details_matching(&self, node: &Node, frame: Frame<'_>) -> Result<Value, ReadError> {
-        let several = |nodes: Vec<Node>| nodes.iter().map(|node| self.details_matching(node, frame)).collect::<Result<Vec<_>, _>>();
+        let several = |nodes: Vec<Node>| {
+            nodes
+                .iter()
+                .map(|node| self.details_matching(node, frame))
+                .collect::<Result<Vec<_>, _>>()
+        };
         Ok(match node {
             _ if is_dimension(node) => search::issues(node, frame)?,
             _ if of_issues(node) => match negated(node) {
@@ -251,7 +264,9 @@ impl Ask<'_> {
             for pending in pending {
                 let answer = pending.found()?;
                 for bucket in buckets(&answer, "/aggregations/by") {
-                    let Some(name) = bucket.get("key").and_then(Value::as_str) else { continue };
+                    let Some(name) = bucket.get("key").and_then(Value::as_str) else {
+                        continue;
+                    };
                     let line = counts.entry(name.to_owned()).or_insert_with(|| vec![0; steps.count]);
                     add(line, bucket, "/line", steps);
                 }
@@ -316,7 +331,12 @@ impl Ask<'_> {
 
 /// What is the rest of: nearly every issue is open, so those that are not are named.
 fn negated(node: &Node) -> Option<Node> {
-    let closed = || Node::Or(vec![Node::Is(IsWord::State(StateName::Resolved)), Node::Is(IsWord::State(StateName::Muted))]);
+    let closed = || {
+        Node::Or(vec![
+            Node::Is(IsWord::State(StateName::Resolved)),
+            Node::Is(IsWord::State(StateName::Muted)),
+        ])
+    };
     matches!(node, Node::Is(IsWord::State(StateName::Open))).then(closed)
 }
 

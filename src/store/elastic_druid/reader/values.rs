@@ -64,10 +64,18 @@ fn events(druid: &DruidReader, dimension: &str, prefix: &str) -> Result<Vec<(Str
             }
             expression.push(c);
         }
-        question.sql(" AND REGEXP_LIKE(").name(dimension).sql(", ").text(&expression).sql(")");
+        question
+            .sql(" AND REGEXP_LIKE(")
+            .name(dimension)
+            .sql(", ")
+            .text(&expression)
+            .sql(")");
     }
     question.sql(&format!(" GROUP BY 1 ORDER BY 2 DESC, 1 ASC LIMIT {MOST_VALUES}"));
-    let rows = druid.client().sql(&question).map_err(|error| ReadError::Store(error.to_string()))?;
+    let rows = druid
+        .client()
+        .sql(&question)
+        .map_err(|error| ReadError::Store(error.to_string()))?;
     let row = |row: &Vec<Value>| Some((row.first()?.as_str()?.to_owned(), whole(row.get(1))));
     Ok(rows.iter().filter_map(row).collect())
 }
@@ -107,9 +115,7 @@ impl Ask<'_> {
             // Nothing to choose from: ids, times, texts.
             _ if matches!(known, Field::Id | Field::Assignee | Field::Total | Field::Recipe) => return Ok(Vec::new()),
             Form::Words(_) | Form::Time | Form::Counted => return Ok(Vec::new()),
-            Form::Dotted(field) if known == Field::ExceptionChain => {
-                (named(field, prefix), chain, "/count/value")
-            }
+            Form::Dotted(field) if known == Field::ExceptionChain => (named(field, prefix), chain, "/count/value"),
             Form::Word(field) | Form::Dotted(field) => (named(field, prefix), json!({}), "/doc_count"),
             Form::Number(field) | Form::NumberOrNone(field) | Form::Truth(field) => {
                 (json!({"field": field, "size": MOST_VALUES}), json!({}), "/doc_count")

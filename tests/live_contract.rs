@@ -22,6 +22,8 @@
 
 #[path = "live_contract/both.rs"]
 mod both;
+#[path = "live_contract/speed.rs"]
+mod speed;
 mod synthetic;
 
 use both::Both;

@@ -331,3 +331,176 @@ fn phrase(name: &str, words: &[String], open: bool) -> Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Query;
+
+    /// 2026-11-20T10:00:00Z, in minutes.
+    const FROM: u32 = 29_919_480;
+
+    fn frame(counts: Option<&Counts>) -> Frame<'_> {
+        Frame {
+            window: Window {
+                from: FROM,
+                to: FROM + 60,
+            },
+            now: 0,
+            counts,
+        }
+    }
+
+    fn written(search: &str) -> Value {
+        issues(&Query::parse(search).unwrap().root.unwrap(), frame(None)).unwrap()
+    }
+
+    fn only(query: &Value) -> &Value {
+        &query["bool"]["should"][0]
+    }
+
+    #[test]
+    fn values_are_compared_whole_in_any_case_and_what_the_node_reads_as_a_wildcard_is_escaped() {
+        assert_eq!(
+            only(&written("job:Orders")),
+            &json!({"term": {"service.name": {"value": "Orders", "case_insensitive": true}}})
+        );
+        assert_eq!(
+            only(&written(r"job:a?b\\*")),
+            &json!({"wildcard": {"service.name": {"value": r"a\?b\\*", "case_insensitive": true}}})
+        );
+        assert_eq!(
+            only(&written("job:\"a*b\"")),
+            &json!({"term": {"service.name": {"value": "a*b", "case_insensitive": true}}})
+        );
+    }
+
+    #[test]
+    fn a_dotted_name_is_found_behind_a_dot_or_a_dollar() {
+        let query = written("exception:Bad*");
+        let of = |value: &str| json!({"wildcard": {"error.type": {"value": value, "case_insensitive": true}}});
+        assert_eq!(
+            only(&query)["bool"]["should"],
+            json!([of("Bad*"), of("*.Bad*"), of("*$Bad*")])
+        );
+    }
+
+    #[test]
+    fn words_are_asked_for_as_they_were_cut() {
+        let word = |name: &str| json!({"term": {format!("seismolog.words.{name}"): {"value": "checkpoint"}}});
+        let all = ["message", "template", "exception", "stack", "parts", "sample_parts"];
+        assert_eq!(written("Checkpoint")["bool"]["should"], json!(all.map(word)));
+        assert_eq!(
+            only(&written("message:\"Not  done, yet\""))
+                .pointer("/bool/should/0")
+                .unwrap(),
+            &json!({"match_phrase": {"seismolog.words.message": {"query": "not done yet"}}})
+        );
+        assert_eq!(
+            only(&written("stack:checkp*")).pointer("/bool/should/0").unwrap(),
+            &json!({"prefix": {"seismolog.words.stack": {"value": "checkp"}}})
+        );
+        assert_eq!(
+            only(&written("time-ou*")),
+            &json!({"match_phrase_prefix": {"seismolog.words.message": {"query": "time ou", "max_expansions": MOST_EXPANSIONS}}})
+        );
+        assert_eq!(
+            only(&written("*Point")),
+            &json!({"wildcard": {"seismolog.words.message": {"value": "*point"}}})
+        );
+        assert_eq!(written("\"...\""), nothing());
+        let query = Query::parse("a-*b-c").unwrap().root.unwrap();
+        assert!(matches!(issues(&query, frame(None)), Err(ReadError::BadRequest(_))));
+    }
+
+    #[test]
+    fn issues_without_events_are_told_by_the_counts_of_the_others() {
+        let counts: Counts = [("a", 1), ("b", 5), ("c", 9)]
+            .into_iter()
+            .map(|(id, count)| (id.to_owned(), count))
+            .collect();
+        let of = |search: &str| {
+            let root = Query::parse(search).unwrap().root.unwrap();
+            assert!(asks_counts(&root));
+            issues(&root, frame(Some(&counts))).unwrap()
+        };
+        assert_eq!(of("count:>=5"), terms(issue::ID, ["b", "c"]));
+        assert_eq!(of("count:<5"), not(terms(issue::ID, ["b", "c"])));
+        assert_eq!(of("count:0"), not(terms(issue::ID, ["a", "b", "c"])));
+        assert_eq!(of("count:>100"), nothing());
+    }
+
+    #[test]
+    fn a_number_that_is_absent_where_it_is_0_is_compared_as_0() {
+        let name = "seismolog.redactions";
+        let none = || not(json!({"range": {name: {"gt": 0}}}));
+        assert_eq!(written("redactions:>1"), json!({"range": {name: {"gt": 1}}}));
+        assert_eq!(
+            written("redactions:<2"),
+            any(vec![json!({"range": {name: {"gt": 0, "lt": 2}}}), none()])
+        );
+        assert_eq!(written("redactions:0"), any(vec![nothing(), none()]));
+    }
+
+    #[test]
+    fn a_mute_that_has_ended_is_none() {
+        let now = i64::from(FROM + 60) * 60_000;
+        let muted = all(vec![
+            term(issue::STATE, "muted"),
+            not(json!({"range": {issue::UNTIL: {"lte": now}}})),
+        ]);
+        assert_eq!(written("is:muted"), muted);
+        assert_eq!(
+            written("is:open"),
+            not(any(vec![term(issue::STATE, "resolved"), muted]))
+        );
+    }
+
+    #[test]
+    fn times_are_nanoseconds_and_new_is_of_the_window() {
+        let nanos = i64::from(FROM) * 60_000_000_000;
+        assert_eq!(
+            written("first_seen:>-1h"),
+            json!({"range": {issue::FIRST: {"gt": nanos}}})
+        );
+        assert_eq!(
+            written("is:new"),
+            json!({"range": {issue::FIRST: {"gte": nanos, "lt": nanos + 3_600_000_000_000_i64}}})
+        );
+    }
+
+    #[test]
+    fn a_list_longer_than_a_node_takes_is_asked_in_pieces() {
+        let values: Vec<String> = (0..MOST_TERMS + 1).map(|n| n.to_string()).collect();
+        let query = terms("x", values.iter().map(String::as_str));
+        assert_eq!(query["bool"]["should"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn every_search_that_can_be_read_can_be_asked() {
+        for known in crate::query::FIELDS {
+            for value in [
+                "1",
+                "x",
+                "true",
+                "high",
+                "root",
+                "open",
+                "2026-11-20",
+                ">1",
+                ">2026-11-20",
+                "00*",
+                "*",
+            ] {
+                if let Ok(Query { root: Some(root) }) = Query::parse(&format!("{}:{value}", known.name)) {
+                    assert!(
+                        issues(&root, frame(Some(&Counts::default()))).is_ok(),
+                        "{}:{value}",
+                        known.name
+                    );
+                }
+            }
+            assert!(issues(&Node::Has(Presence::Value(known.field)), frame(None)).is_ok());
+        }
+    }
+}

@@ -21,6 +21,7 @@
 //! - [`fold`]: many events to few deltas, with the ledger that proves nothing was lost.
 //! - [`topics`]: what stands in our own Kafka topics.
 //! - [`process`]: drives sources through the engine into flushes.
+//! - [`index`]: the role that brings detail deltas from Kafka to the search node.
 //! - [`store`]: the embedded store: one SQLite transaction per flush; and the reading side.
 //! - [`query`]: the search language.
 //! - [`serve`]: pages and HTTP API.
@@ -37,6 +38,7 @@ pub mod event;
 pub mod fold;
 pub mod generate;
 pub mod identity;
+pub mod index;
 pub mod process;
 pub mod query;
 pub mod rules;

@@ -1,17 +1,35 @@
 //! The index role and the search node, against the real servers.
 
+#[path = "live_index/kafka.rs"]
+mod kafka;
+#[path = "live_index/proxy.rs"]
+mod proxy;
+#[path = "live_index/role.rs"]
+mod role;
 #[path = "live_index/support.rs"]
 mod support;
 
+use kafka::Topics;
+use proxy::Proxy;
+use role::{MINUTE, Running, Truth, be_the_role, child, load, options, pause, wait};
 use seismolog::store::elastic_druid::elastic::documents::{details_index, issues_index, read_sample};
 use seismolog::store::elastic_druid::elastic::update::{Document, Origin, Update};
-use seismolog::store::elastic_druid::elastic::{Method, setup};
+use seismolog::store::elastic_druid::elastic::setup;
+use seismolog::index::IndexError;
+use seismolog::store::elastic_druid::elastic::ElasticError;
+use seismolog::topics::detail::Detail;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use support::{Node, detail, sample};
 
-const MINUTE: i64 = 1_795_222_380_000;
+/// Not a test of its own: what the tests that kill it start.
+#[test]
+fn the_role_as_a_process() {
+    be_the_role();
+}
 
-fn both(details: &[(i64, &seismolog::topics::detail::Detail)]) -> Vec<Update> {
+fn both(details: &[(i64, &Detail)]) -> Vec<Update> {
     let mut updates: Vec<Update> = Vec::new();
     for (offset, detail) in details {
         let detail = Arc::new((*detail).clone());
@@ -33,15 +51,11 @@ fn both(details: &[(i64, &seismolog::topics::detail::Detail)]) -> Vec<Update> {
 }
 
 #[test]
-fn setup_twice_changes_nothing_the_second_time_and_leaves_templates_of_others_alone() {
+fn setup_twice_changes_nothing_the_second_time() {
     let Some(node) = Node::open("setup") else { return };
     let first = node.wait(setup(&node.elastic, &node.config)).unwrap();
-    assert!(
-        first
-            .iter()
-            .any(|changed| changed.to_string() == format!("created index template {}-details", node.prefix())),
-        "{first:?}"
-    );
+    let wanted = format!("created index template {}-details", node.prefix());
+    assert!(first.iter().any(|changed| changed.to_string() == wanted), "{first:?}");
     assert_eq!(node.wait(setup(&node.elastic, &node.config)).unwrap(), []);
 }
 
@@ -59,11 +73,193 @@ fn redelivered_and_overlapping_bulks_change_nothing() {
     node.refresh();
     let minute = node.only(&details_index(node.prefix(), MINUTE));
     let issue = node.only(&issues_index(node.prefix()));
-    eprintln!("{minute:#?} {issue:#?}");
     assert_eq!(minute["seismolog.count"], 17);
     assert_eq!(issue["seismolog.total"], 17);
     assert_eq!(minute["error.message"], "earlier");
     assert_eq!(read_sample(&minute), three.sample);
     assert_eq!(issue["host.name"], serde_json::json!(["h1", "h2"]));
-    let _ = Method::Get;
+}
+
+#[test]
+fn deltas_are_counted_once_whatever_group_reads_them_and_however_often() {
+    let (Some(node), Some(topics)) = (Node::open("once"), Topics::open("once")) else { return };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let (details, truth) = load(3_000, 1);
+    topics.send(&details);
+    let mut options = options(&node, &topics);
+    let group = options.group();
+    let running = Running::start(options.clone());
+    wait("the deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
+    let report = running.end().unwrap();
+    assert_eq!((report.deltas, report.rejected), (3_000, 0));
+    assert_eq!(Truth::stored(&node), truth);
+    // Another group begins at the first record; the guards know them all.
+    options.kafka.group_id.push_str("-other");
+    let group = options.group();
+    let running = Running::start(options);
+    wait("the deltas again", Duration::from_secs(60), || topics.behind(&group) == 0);
+    let report = running.end().unwrap();
+    assert_eq!((report.deltas, report.written), (3_000, 0));
+    assert_eq!(Truth::stored(&node), truth);
+}
+
+#[test]
+fn a_role_killed_at_any_moment_counts_exactly() {
+    let (Some(node), Some(topics)) = (Node::open("kill"), Topics::open("kill")) else { return };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let options = options(&node, &topics);
+    let group = options.group();
+    let mut truth = Truth::default();
+    for round in 0..6 {
+        let (details, more) = load(2_000, 10 + round);
+        truth = truth.and(&more);
+        topics.send(&details);
+        let mut role = child(&options);
+        pause(Duration::from_millis(700 + (round * 613) % 1_700));
+        role.kill().unwrap();
+        role.wait().unwrap();
+    }
+    let mut role = child(&options);
+    wait("the rest", Duration::from_secs(90), || topics.behind(&group) == 0);
+    role.kill().unwrap();
+    role.wait().unwrap();
+    assert_eq!(Truth::stored(&node), truth);
+}
+
+#[test]
+fn whatever_a_troubled_node_answers_counts_stay_exact_and_what_it_never_takes_is_in_the_rejects() {
+    let (Some(node), Some(topics)) = (Node::open("trouble"), Topics::open("trouble")) else { return };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let (details, mut truth) = load(4_000, 3);
+    let poisoned = details[0].issue;
+    let proxy = Proxy::start(&support::elastic_url(), 60, Some(poisoned.to_string()), 5);
+    let mut options = options(&node, &topics);
+    options.elastic.urls = vec![proxy.url.clone()];
+    options.elastic.timeout = Duration::from_secs(2);
+    options.limits.request_bytes = 20_000;
+    options.limits.bytes = 400_000;
+    let group = options.group();
+    topics.send(&details);
+    topics.send_raw(&[("0".to_owned(), b"{\"no\": delta".to_vec())]);
+    let running = Running::start(options);
+    wait("the deltas", Duration::from_secs(120), || topics.behind(&group) == 0);
+    let report = running.end().unwrap();
+    let seen = proxy.seen();
+    assert!(seen.len() >= 9, "{seen:?}");
+    assert!(report.retried > 0);
+    // Every delta of the poisoned issue is in the rejects, once, with its bytes; so is what is no delta.
+    let lost: Vec<&Detail> = details.iter().filter(|detail| detail.issue == poisoned).collect();
+    truth.issues.remove(&poisoned.to_string());
+    truth.minutes.retain(|(issue, _), _| *issue != poisoned.to_string());
+    assert_eq!(Truth::stored(&node), truth);
+    let rejects = topics.rejects();
+    let places: BTreeSet<(i32, i64)> = rejects.iter().map(|reject| (reject.partition, reject.offset)).collect();
+    assert_eq!((rejects.len(), places.len()), (lost.len() + 1, lost.len() + 1));
+    let mut kept: Vec<Detail> = Vec::new();
+    for reject in &rejects {
+        match reject.reason.as_str() {
+            "invalid_detail" => assert_eq!(reject.decoded().unwrap(), b"{\"no\": delta"),
+            "mapper_parsing_exception" => {
+                assert!(reject.detail.contains("one item"), "{}", reject.detail);
+                kept.push(serde_json::from_slice(&reject.decoded().unwrap()).unwrap());
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let sum = |details: &mut dyn Iterator<Item = u64>| details.sum::<u64>();
+    assert_eq!(
+        sum(&mut kept.iter().map(|detail| detail.count)),
+        sum(&mut lost.iter().map(|detail| detail.count))
+    );
+}
+
+#[test]
+fn a_role_without_the_right_to_write_stops_and_says_so() {
+    let (Some(node), Some(topics)) = (Node::open("forbidden"), Topics::open("forbidden")) else { return };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let proxy = Proxy::start(&support::elastic_url(), 0, None, 5);
+    proxy.forbid();
+    let mut options = options(&node, &topics);
+    options.elastic.urls = vec![proxy.url.clone()];
+    let group = options.group();
+    topics.send(&load(10, 1).0);
+    let error = Running::start(options).ended().unwrap_err();
+    assert!(matches!(&error, IndexError::Elastic(ElasticError::Forbidden { .. })), "{error}");
+    assert!(error.advice().contains("rights"));
+    assert!(topics.behind(&group) > 0);
+}
+
+#[test]
+fn a_role_whose_setup_is_missing_says_what_and_the_remedy() {
+    let (Some(node), Some(topics)) = (Node::open("bare"), Topics::open("bare")) else { return };
+    let error = Running::start(options(&node, &topics)).ended().unwrap_err();
+    assert!(error.to_string().contains("script"), "{error}");
+    assert_eq!(error.advice(), "run `seismolog setup`");
+}
+
+#[test]
+fn a_topic_made_anew_is_counted_beside_the_one_before() {
+    let (Some(node), Some(topics)) = (Node::open("anew"), Topics::open("anew")) else { return };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let options = options(&node, &topics);
+    let group = options.group();
+    let (details, truth) = load(500, 7);
+    topics.send(&details);
+    let running = Running::start(options.clone());
+    wait("the deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
+    running.end().unwrap();
+    topics.delete(&topics.names.details);
+    wait("the topic to go", Duration::from_secs(30), || !topics.exists(&topics.names.details));
+    topics.create(&topics.names.details);
+    let (details, more) = load(300, 8);
+    topics.send(&details);
+    let running = Running::start(options);
+    wait("the deltas of the new topic", Duration::from_secs(60), || topics.behind(&group) == 0);
+    running.end().unwrap();
+    assert_eq!(Truth::stored(&node), truth.and(&more));
+}
+
+fn resident_megabytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn an_outage_of_the_search_node_costs_no_memory_and_no_count() {
+    let (Some(node), Some(topics)) = (Node::open("outage"), Topics::open("outage")) else { return };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let proxy = Proxy::start(&support::elastic_url(), 0, None, 5);
+    let mut options = options(&node, &topics);
+    options.elastic.urls = vec![proxy.url.clone()];
+    options.limits.bytes = 4 << 20;
+    let group = options.group();
+    let (details, mut truth) = load(200, 1);
+    topics.send(&details);
+    let mut role = child(&options);
+    wait("the first deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
+    proxy.down(true);
+    // About 60 MB: many times what the role may hold.
+    for round in 0..3_u64 {
+        let (mut details, _) = load(1_000, 20 + round);
+        for detail in &mut details {
+            let mut told = sample("2026-11-21T00:53:04.300Z", "large", "h1");
+            told.stack = Some("\tat com.acme.Job.run(Job.java:1)\n".repeat(600));
+            detail.sample = Some(told);
+            truth.add(detail);
+        }
+        topics.send(&details);
+    }
+    pause(Duration::from_secs(8));
+    let early = resident_megabytes(role.id());
+    pause(Duration::from_secs(12));
+    let late = resident_megabytes(role.id());
+    eprintln!("resident while the search node is away: {early} MB, then {late} MB");
+    assert!(late <= early + 10 && late < 250, "{early} MB, then {late} MB");
+    assert!(topics.behind(&group) > 0);
+    proxy.down(false);
+    wait("the rest", Duration::from_secs(120), || topics.behind(&group) == 0);
+    role.kill().unwrap();
+    role.wait().unwrap();
+    assert_eq!(Truth::stored(&node), truth);
 }

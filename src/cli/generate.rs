@@ -1,11 +1,16 @@
 //! `seismolog generate`.
 
+use super::config::FileArgs;
 use super::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
+use crate::config::servers::{KafkaConfig, TopicPlan};
 use crate::generate::{GenerateError, Generator, LayoutChoice, Options, Scenario};
+use crate::source::kafka::admin::ensure_topic;
+use crate::source::kafka::{KafkaFault, load};
 use anyhow::Context as _;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Arguments of `generate`.
 #[derive(Debug, clap::Args)]
@@ -47,6 +52,20 @@ pub struct Args {
     /// Where records go
     #[arg(long, value_name = "WHERE", default_value = "stdout")]
     to: Destination,
+    /// With --to kafka: the brokers [default: source.kafka.brokers of the configuration]
+    #[arg(long, value_name = "HOST:PORT,...")]
+    brokers: Option<String>,
+    /// With --to kafka: the topic, made where it is missing [default: the first of source.kafka.topics]
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// With --to kafka: partitions of a topic that is made
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    partitions: u64,
+    /// With --to kafka: event times begin now, and --rate records are sent in a second
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    config: FileArgs,
     /// File for the truth: what was generated, to compare with
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
@@ -60,6 +79,8 @@ pub struct Args {
 enum Destination {
     /// One record per line on standard output.
     Stdout,
+    /// A topic of Kafka.
+    Kafka,
 }
 
 /// Records are collected to this many bytes before they are written.
@@ -70,6 +91,10 @@ const CHUNK: usize = 1 << 18;
 /// # Errors
 /// When an option lies outside its range (64), or stdout or the truth file cannot be written (75).
 pub fn run(args: Args) -> CommandResult {
+    if args.to == Destination::Stdout && (args.live || args.brokers.is_some() || args.topic.is_some()) {
+        let error = anyhow::anyhow!("--brokers, --topic and --live go with --to kafka");
+        return Err(Failure::new(Exit::Usage, error));
+    }
     let options = options(&args);
     let mut generator = Generator::new(&options).map_err(|error| {
         let exit = match &error {
@@ -90,13 +115,13 @@ pub fn run(args: Args) -> CommandResult {
         }
         None => None,
     };
-    let written = match args.to {
-        Destination::Stdout => write_all(&mut generator, &mut std::io::stdout().lock()),
-    };
-    // When a reader went away nobody knows how far it came: then there is no truth to write.
-    written
-        .context("could not write records to standard output")
-        .map_err(unavailable)?;
+    match args.to {
+        // When a reader went away nobody knows how far it came: then there is no truth to write.
+        Destination::Stdout => write_all(&mut generator, &mut std::io::stdout().lock())
+            .context("could not write records to standard output")
+            .map_err(unavailable)?,
+        Destination::Kafka => to_kafka(&args, options.rate, &mut generator)?,
+    }
     if let Some((path, file)) = truth {
         let mut file = std::io::BufWriter::new(file);
         let wrote = serde_json::to_writer(&mut file, &generator.truth()).map_err(std::io::Error::from);
@@ -127,9 +152,62 @@ fn options(args: &Args) -> Options {
     };
     options.start_millis = match args.start {
         Some(start) => start.as_millisecond(),
+        None if args.live => Clock::System.now_millis(),
         None => Clock::System.now_millis().saturating_sub(options.span_millis()),
     };
     options
+}
+
+/// Sends all records; done when every one is acknowledged.
+fn to_kafka(args: &Args, rate: u64, generator: &mut Generator) -> Result<(), Failure> {
+    let configured = match (&args.brokers, &args.topic) {
+        (Some(_), Some(_)) => None,
+        (None | Some(_), _) => args.config.load()?.kafka,
+    };
+    let mut kafka = match (configured, &args.brokers) {
+        (Some(kafka), _) => kafka,
+        (None, Some(_)) => KafkaConfig::default(),
+        (None, None) => {
+            let error = anyhow::anyhow!("no brokers are known; give --brokers, or set source.kafka.brokers");
+            return Err(Failure::new(Exit::Usage, error));
+        }
+    };
+    if let Some(brokers) = &args.brokers {
+        kafka.brokers.clone_from(brokers);
+    }
+    let topic = args.topic.clone().or_else(|| kafka.topics.first().cloned());
+    let topic = topic.unwrap_or_else(|| "flink-errors".to_owned());
+    let told = |fault: KafkaFault| {
+        let exit = if fault.may_pass() { Exit::Unavailable } else { Exit::Config };
+        Failure::new(exit, anyhow::anyhow!("{fault}; {}", fault.advice()))
+    };
+    if !load::exists(&kafka, &topic).map_err(told)? {
+        let plan = TopicPlan {
+            partitions: args.partitions,
+            ..TopicPlan::default()
+        };
+        for changed in ensure_topic(&kafka, &topic, &plan).map_err(told)? {
+            eprintln!("seismolog: {changed}");
+        }
+    }
+    let mut sender = load::Sender::new(&kafka, &topic).map_err(told)?;
+    let begun = Instant::now();
+    let pace = args.live.then_some(rate.max(1));
+    let mut record = Vec::with_capacity(4_096);
+    let mut sent = 0_u64;
+    while generator.next_record(&mut record) {
+        sender.send(&record).map_err(told)?;
+        record.clear();
+        sent += 1;
+        if let Some(rate) = pace {
+            let due = Duration::from_micros(sent.saturating_mul(1_000_000) / rate);
+            sender.wait(due.saturating_sub(begun.elapsed()));
+        }
+    }
+    sender.finish().map_err(told)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    eprintln!("seismolog: {sent} records are in {topic} after {seconds:.1} s");
+    Ok(())
 }
 
 fn write_all(generator: &mut Generator, out: &mut dyn Write) -> std::io::Result<()> {

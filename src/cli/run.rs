@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::process::embedded::{Embedded, Plan};
+use crate::process::kafka::{self, ProcessOptions};
 use crate::process::push::{Busy, Ingest as _, OutcomeName, PushHandle};
 use crate::process::stop::Stop;
 use crate::process::{OnFailure, sample};
@@ -92,6 +93,11 @@ pub fn run(args: Args) -> CommandResult {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Unavailable, error))?;
+    if args.role == [Role::Process]
+        && let Some(options) = ProcessOptions::of(&config)
+    {
+        return runtime.block_on(from_kafka(options, &config));
+    }
     if does(Role::Process) {
         let sample = (unconfigured && Path::new(SAMPLE).is_dir()).then(|| PathBuf::from(SAMPLE));
         match &sample {
@@ -108,6 +114,47 @@ pub fn run(args: Args) -> CommandResult {
         runtime.block_on(whole(config, sample, does(Role::Serve)))
     } else {
         runtime.block_on(pages_only(config))
+    }
+}
+
+/// The role `process` alone: from Kafka to Kafka, until it is told to stop.
+async fn from_kafka(options: ProcessOptions, config: &Config) -> CommandResult {
+    let rules = match &config.rules {
+        Some(folder) => LiveRules::of_folder(folder),
+        None => LiveRules::shipped(),
+    };
+    let rules = Arc::new(
+        rules.map_err(|faults| Failure::new(Exit::Config, anyhow::anyhow!("the rules do not hold\n{faults}")))?,
+    );
+    let stop = Stop::default();
+    let (asked, of_role) = (stop.clone(), Arc::clone(&rules));
+    let mut role = tokio::task::spawn_blocking(move || kafka::run(options, &of_role, &asked));
+    let mut signals = Signals::listen()?;
+    let mut rules_due = tokio::time::interval(RULES_EVERY);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut role => break ended,
+            told = signals.next() => match told {
+                Wish::Stop => stop.ask(),
+                Wish::Reload => drop(rules.check_folder()),
+            },
+            _ = rules_due.tick() => drop(rules.check_folder()),
+        }
+    };
+    match ended {
+        Ok(Ok(report)) => {
+            tracing::info!(
+                records = report.ledger.records,
+                commits = report.commits,
+                "stopped; everything read is committed"
+            );
+            Ok(Exit::Done)
+        }
+        Ok(Err(error)) => {
+            let exit = if error.is_configuration() { Exit::Config } else { Exit::Unavailable };
+            Err(Failure::new(exit, error))
+        }
+        Err(error) => Err(Failure::new(Exit::Bug, error)),
     }
 }
 

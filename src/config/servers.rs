@@ -37,6 +37,27 @@ pub struct KafkaConfig {
     pub properties: BTreeMap<String, String>,
 }
 
+impl Default for KafkaConfig {
+    /// No brokers; the rest as the keys say when nobody does.
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            topics: vec!["flink-errors".into()],
+            group_id: "seismolog".into(),
+            instance_id: "seismolog-0".into(),
+            tls: false,
+            ca: None,
+            certificate: None,
+            key: None,
+            sasl_mechanism: None,
+            username: None,
+            password: None,
+            token: None,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
 /// `[topics]`: names of our own topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicNames {
@@ -48,6 +69,8 @@ pub struct TopicNames {
     pub rejects: String,
     /// Alerts.
     pub alerts: String,
+    /// Names learned from log lines, job id to job name; compacted.
+    pub names: String,
 }
 
 impl Default for TopicNames {
@@ -57,6 +80,7 @@ impl Default for TopicNames {
             stats: "error-stats".into(),
             rejects: "error-rejects".into(),
             alerts: "error-alerts".into(),
+            names: "error-names".into(),
         }
     }
 }
@@ -70,6 +94,16 @@ pub struct TopicPlan {
     pub replicas: Option<u64>,
     /// How long Kafka keeps them.
     pub retention: Duration,
+}
+
+impl Default for TopicPlan {
+    fn default() -> Self {
+        Self {
+            partitions: 8,
+            replicas: None,
+            retention: Duration::from_secs(7 * 86_400),
+        }
+    }
 }
 
 /// `[elasticsearch]`.

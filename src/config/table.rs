@@ -194,6 +194,12 @@ pub const KEYS: &[Key] = &[
     ),
     plain("topics.alerts", Kind::Text, "\"error-alerts\"", "topic of alerts"),
     plain(
+        "topics.names",
+        Kind::Text,
+        "\"error-names\"",
+        "topic of names learned from log lines: job id to job name",
+    ),
+    plain(
         "topics.partitions",
         Kind::Count { least: 1, most: 10_000 },
         "8",

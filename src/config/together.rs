@@ -310,6 +310,7 @@ impl Settings {
             stats: name("topics.stats"),
             rejects: name("topics.rejects"),
             alerts: name("topics.alerts"),
+            names: name("topics.names"),
         };
         let mut met: Vec<(&str, &str)> = kafka
             .iter()
@@ -321,6 +322,7 @@ impl Settings {
             ("topics.stats", &names.stats),
             ("topics.rejects", &names.rejects),
             ("topics.alerts", &names.alerts),
+            ("topics.names", &names.names),
         ] {
             let Some(setting) = self.get(key) else {
                 continue;

@@ -17,6 +17,7 @@
 //! - [`writer`]: applies flushes, waits for a full disk or gives up.
 //! - [`ingest`]: files once, to their end.
 //! - [`embedded`]: the service: follows, takes pushes, until told to stop.
+//! - [`kafka`]: the role: from Kafka to Kafka.
 //! - [`push`]: the handle for HTTP.
 //! - [`store_sink`]: the embedded store as a sink.
 //! - [`sample`]: the sample logs, moved in time so that they end now.
@@ -24,6 +25,7 @@
 pub mod embedded;
 pub mod flush;
 pub mod ingest;
+pub mod kafka;
 mod pipeline;
 pub mod push;
 pub mod sample;

@@ -32,6 +32,7 @@ mod file;
 mod follow;
 mod frame;
 mod identity;
+pub mod kafka;
 mod line;
 mod open;
 

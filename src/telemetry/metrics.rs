@@ -57,6 +57,14 @@ metrics!(
     FlushRetries = Counter "seismolog_flush_retries_total",
     /// Time spent making flushes durable.
     FlushSeconds = Seconds "seismolog_flush_seconds_total",
+    /// Records of the input topics that are not read yet, up to the last stable offset.
+    KafkaLag = Gauge "seismolog_kafka_lag_records",
+    /// Time spent sending and committing transactions.
+    KafkaCommitSeconds = Seconds "seismolog_kafka_commit_seconds_total",
+    /// Sessions that ended by an error and were begun anew at the committed offsets.
+    KafkaSessions = Counter "seismolog_kafka_sessions_anew_total",
+    /// Whether reading is held back because a full fold cannot go out.
+    KafkaPaused = Gauge "seismolog_kafka_paused",
     /// Faults of sources: files that could not be opened, damaged archives.
     SourceFaults = Counter "seismolog_source_faults_total",
     /// Files followed.
@@ -65,6 +73,33 @@ metrics!(
     PushedBodies = Counter "seismolog_pushed_bodies_total",
     /// Size of the embedded store on disk.
     StoreBytes = Gauge "seismolog_store_bytes",
+    /// Detail deltas read by the index role, whatever became of them.
+    IndexDeltas = Counter "seismolog_index_deltas_total",
+    /// Documents created or updated in the search node.
+    IndexWritten = Counter "seismolog_index_documents_written_total",
+    /// Updates that changed nothing: deltas delivered again.
+    IndexUnchanged = Counter "seismolog_index_documents_unchanged_total",
+    /// Updates sent again because the search node was busy or away.
+    IndexRetried = Counter "seismolog_index_documents_retried_total",
+    /// Detail deltas the search node would not take: they are in the rejects.
+    IndexRejected = Counter "seismolog_index_deltas_rejected_total",
+    /// Bulk requests answered.
+    IndexBulks = Counter "seismolog_index_bulks_total",
+    /// Time bulk requests took.
+    IndexBulkSeconds = Seconds "seismolog_index_bulk_seconds_total",
+    /// Bytes of bulk requests under way.
+    IndexInFlightBytes = Gauge "seismolog_index_in_flight_bytes",
+    /// Batches of deltas of which every one had its fate.
+    IndexBatches = Counter "seismolog_index_batches_total",
+    /// From the writing of the oldest delta of a batch to Kafka until the search node had taken the batch, summed
+    /// over batches; searchable at the next refresh, at most a second later.
+    IndexSearchableSeconds = Seconds "seismolog_index_searchable_seconds_total",
+    /// The same of the last batch, in milliseconds.
+    IndexSearchableMillis = Gauge "seismolog_index_searchable_milliseconds",
+    /// Records between the last stable offset and where the index role reads.
+    IndexLag = Gauge "seismolog_index_lag_records",
+    /// Milliseconds the search node has kept the role waiting; 0 while it takes what it is given.
+    IndexWaitingMillis = Gauge "seismolog_index_waiting_milliseconds",
     /// Rules taken while running.
     RulesReloads = Counter "seismolog_rules_reloads_total",
     /// Rules refused while running: the old ones stayed.

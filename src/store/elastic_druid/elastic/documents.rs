@@ -228,6 +228,12 @@ pub fn markers_index(prefix: &str) -> String {
     format!("{prefix}-markers")
 }
 
+/// The index of the partitions details were read from.
+#[must_use]
+pub fn sources_index(prefix: &str) -> String {
+    format!("{prefix}-sources")
+}
+
 /// Id of a minute's document: the issue and the number of the minute since the epoch.
 #[must_use]
 pub fn details_id(issue: IssueId, minute_millis: i64) -> String {

@@ -166,6 +166,22 @@ impl ElasticError {
         }
     }
 
+    /// That we may not write, told of one item.
+    pub(crate) fn refused_item(status: u16, kind: String, reason: String) -> Self {
+        let (node, what) = ("the search node".to_owned(), "an item of POST /_bulk".to_owned());
+        match status {
+            401 => ElasticError::Unauthorized { node, what, reason },
+            403 => ElasticError::Forbidden { node, what, reason },
+            _ => ElasticError::Refused {
+                node,
+                what,
+                status,
+                kind,
+                reason,
+            },
+        }
+    }
+
     /// The refusal of a whole request.
     pub(crate) fn refused(node: &str, what: String, status: u16, body: &[u8]) -> Self {
         let (kind, reason) = told(body);

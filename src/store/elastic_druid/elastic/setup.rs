@@ -5,7 +5,7 @@
 //! write side by side. They are put through the context they run in, since only then does the node compile them.
 
 use super::client::{Elastic, Method};
-use super::documents::{details_pattern, issues_index, markers_index};
+use super::documents::{details_pattern, issues_index, markers_index, sources_index};
 use super::error::ElasticError;
 use crate::config::servers::ElasticConfig;
 use serde_json::{Map, Value, json};
@@ -26,6 +26,8 @@ pub(crate) const MARKERS_TEMPLATE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/deploy/elasticsearch/markers.template.json"
 ));
+const SOURCES_TEMPLATE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/elasticsearch/sources.template.json"));
 const MERGE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/deploy/elasticsearch/merge.painless"
@@ -161,7 +163,7 @@ struct Template {
     single: bool,
 }
 
-fn templates(prefix: &str) -> [Template; 3] {
+fn templates(prefix: &str) -> [Template; 4] {
     [
         Template {
             name: format!("{prefix}-details"),
@@ -179,6 +181,12 @@ fn templates(prefix: &str) -> [Template; 3] {
             name: markers_index(prefix),
             text: MARKERS_TEMPLATE,
             index: markers_index(prefix),
+            single: true,
+        },
+        Template {
+            name: sources_index(prefix),
+            text: SOURCES_TEMPLATE,
+            index: sources_index(prefix),
             single: true,
         },
     ]

@@ -179,6 +179,21 @@ impl Update {
         }
     }
 
+    /// About how many bytes [`Update::write`] makes of it.
+    #[must_use]
+    pub fn about_bytes(&self) -> usize {
+        let texts = |sample: &Sample| sample.message.len() + sample.stack.as_ref().map_or(0, String::len) + 1_024;
+        let sample = self.earliest.as_ref().and_then(Told::sample).map_or(0, texts);
+        // On issues the words of a text stand beside it.
+        let times = match self.document {
+            Document::Minute(..) => 1,
+            Document::Issue(_) => 2,
+        };
+        let named = self.called.template.len() * (times + 1) + 1_024;
+        let sets: usize = self.sets.values().flatten().map(|value| value.len() + 4).sum();
+        sample * times + named + sets + self.deltas() * 32 + 512
+    }
+
     /// The two lines of the bulk request.
     pub fn write(&self, prefix: &str, out: &mut Vec<u8>) {
         let (index, id, script) = match self.document {

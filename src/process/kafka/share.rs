@@ -1,0 +1,196 @@
+//! What a thread holds of one partition: the fold that is filled, and the flush that waits for its transaction.
+
+use super::encode::{self, Contents, Largest, Records, SampleSent};
+use super::sent::Sent;
+use crate::engine::{Engine, Outcome};
+use crate::event::{Reason, Rejection};
+use crate::fold::{Flush, FoldLimits, Folder, Ledger, LedgerBroken, Reject};
+use crate::topics::stat::Heartbeat;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One partition of ours.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub(super) topic: Arc<str>,
+    pub(super) partition: i32,
+    /// `topic/partition`.
+    source: Arc<str>,
+    folder: Folder,
+    /// Records taken since the last flush was staged.
+    taken: u64,
+    /// The offset behind the last record taken.
+    pub(super) next: i64,
+    /// Latest event time so far, never later than the present: a clock that is ahead must not close minutes.
+    watermark: Option<i64>,
+    /// Whether there is nothing left to read.
+    pub(super) idle: bool,
+    /// The flush on its way, the same until it is committed.
+    staged: Option<Staged>,
+    /// When a heartbeat was committed last.
+    beaten: Option<Instant>,
+}
+
+/// A flush on its way.
+#[derive(Debug)]
+struct Staged {
+    flush: Flush,
+    records: Records,
+    samples: Vec<SampleSent>,
+    heartbeat: Heartbeat,
+    staged_at: i64,
+}
+
+impl Share {
+    pub(super) fn new(topic: Arc<str>, partition: i32, next: i64, limits: FoldLimits) -> Self {
+        Self {
+            source: format!("{topic}/{partition}").into(),
+            topic,
+            partition,
+            folder: Folder::new(limits),
+            taken: 0,
+            next,
+            watermark: None,
+            idle: false,
+            staged: None,
+            beaten: None,
+        }
+    }
+
+    /// Reads one record into the fold.
+    pub(super) fn take(&mut self, engine: &mut Engine, offset: i64, payload: &[u8], now: i64) {
+        let (folder, source) = (&mut self.folder, &self.source);
+        let watermark = &mut self.watermark;
+        let mut outcomes = 0_u64;
+        let reject = |rejection: Rejection| Reject {
+            source: Arc::clone(source),
+            offset: u64::try_from(offset).unwrap_or(0),
+            reason: rejection.reason,
+            detail: rejection.detail,
+            length: u64::try_from(payload.len()).unwrap_or(u64::MAX),
+            bytes: payload.get(..Reject::KEPT_BYTES).unwrap_or(payload).to_vec(),
+            rejected_at: now,
+        };
+        engine.read(payload, &mut |outcome| {
+            outcomes += 1;
+            match outcome {
+                Outcome::Folded(identified) => {
+                    let time = identified.event.time.millis().min(now);
+                    *watermark = Some(watermark.map_or(time, |before| before.max(time)));
+                    folder.add(&identified, source);
+                }
+                Outcome::Rejected(rejection) => folder.reject(reject(rejection)),
+            }
+        });
+        if outcomes == 0 {
+            // The engine owes one outcome at least; a record without a fate must not pass.
+            let nothing = Rejection::new(Reason::Empty, "nothing came of the record");
+            self.folder.reject(reject(nothing));
+            outcomes = 1;
+        }
+        self.folder.record(&self.source, outcomes);
+        self.taken += 1;
+        self.next = offset + 1;
+        self.idle = false;
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let staged = self.staged.as_ref().map_or(0, |staged| staged.records.bytes());
+        self.folder.bytes() + staged
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.folder.is_full()
+    }
+
+    /// Whether records were taken that no flush holds yet.
+    pub(super) fn has_news(&self) -> bool {
+        self.taken > 0
+    }
+
+    pub(super) fn is_staged(&self) -> bool {
+        self.staged.is_some()
+    }
+
+    /// When a heartbeat was committed last.
+    pub(super) fn beaten(&self) -> Option<Instant> {
+        self.beaten
+    }
+
+    /// Makes a flush of what was folded, unless one is on its way.
+    ///
+    /// # Errors
+    /// When the ledger does not add up: a bug, found before anything is sent.
+    pub(super) fn stage(&mut self, sent: &Sent, largest: Largest, now: i64) -> Result<(), LedgerBroken> {
+        if self.staged.is_some() {
+            return Ok(());
+        }
+        let flush = self.folder.take()?;
+        let ledger = flush.ledger.get(&self.source).copied().unwrap_or_default();
+        if ledger.records != self.taken || flush.ledger.len() > 1 {
+            return Err(LedgerBroken {
+                source_name: Arc::clone(&self.source),
+                ledger,
+            });
+        }
+        let heartbeat = Heartbeat {
+            topic: self.topic.to_string(),
+            partition: self.partition,
+            next_offset: self.next,
+            records: ledger.records,
+            folded: ledger.folded,
+            rejected: ledger.rejected,
+            watermark: self.watermark,
+            idle: self.idle,
+        };
+        self.taken = 0;
+        self.staged = Some(self.staged(flush, heartbeat, sent, largest, now));
+        Ok(())
+    }
+
+    /// Makes the records of the staged flush anew, with other bounds.
+    pub(super) fn restage(&mut self, sent: &Sent, largest: Largest) {
+        if let Some(old) = self.staged.take() {
+            self.staged = Some(self.staged(old.flush, old.heartbeat, sent, largest, old.staged_at));
+        }
+    }
+
+    fn staged(&self, flush: Flush, heartbeat: Heartbeat, sent: &Sent, largest: Largest, now: i64) -> Staged {
+        let contents = Contents {
+            flush: &flush,
+            topic: &self.topic,
+            partition: self.partition,
+            heartbeat: heartbeat.clone(),
+            now,
+        };
+        let (records, samples) = encode::encode(contents, sent, largest);
+        Staged {
+            flush,
+            records,
+            samples,
+            heartbeat,
+            staged_at: now,
+        }
+    }
+
+    /// The records on their way.
+    pub(super) fn records(&self) -> Option<&Records> {
+        self.staged.as_ref().map(|staged| &staged.records)
+    }
+
+    /// The offset the staged flush ends before.
+    pub(super) fn staged_next(&self) -> Option<i64> {
+        self.staged.as_ref().map(|staged| staged.heartbeat.next_offset)
+    }
+
+    /// The staged flush was committed: it is forgotten, and what it told is noted.
+    pub(super) fn committed(&mut self, sent: &mut Sent, now: Instant) -> Option<Ledger> {
+        let staged = self.staged.take()?;
+        for (issue, minute, nanos) in staged.samples {
+            sent.note(issue, minute, nanos);
+        }
+        self.beaten = Some(now);
+        staged.flush.ledger.get(&self.source).copied()
+    }
+}

@@ -1,0 +1,109 @@
+//! Whether brokers, topics and rights are there.
+
+use super::client::Calls;
+use super::{KafkaFault, KafkaSettings};
+use crate::config::servers::{KafkaConfig, TopicNames};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use std::time::{Duration, Instant};
+
+/// A client for questions.
+pub(crate) struct Questions<'a> {
+    consumer: BaseConsumer<Calls>,
+    config: &'a KafkaConfig,
+    wait: Duration,
+}
+
+/// One partition's offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// First offset there is.
+    pub low: i64,
+    /// One behind the last, of transactions that have ended.
+    pub high: i64,
+}
+
+impl<'a> Questions<'a> {
+    /// A client that waits so long for an answer.
+    pub(crate) fn new(config: &'a KafkaConfig, wait: Duration) -> Result<Self, KafkaFault> {
+        let consumer = KafkaSettings::new(config)
+            .reader()
+            .create_with_context(Calls::new(config.token.clone()))
+            .map_err(|error| KafkaFault::of(&error, "setting up a client", &config.brokers))?;
+        Ok(Self { consumer, config, wait })
+    }
+
+    /// How many partitions a topic has; `None` where it is not there.
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Option<i32>, KafkaFault> {
+        let doing = format!("asking for the topic {topic}");
+        let until = Instant::now() + self.wait;
+        loop {
+            // Tokens and errors are served by polling.
+            drop(self.consumer.poll(Duration::ZERO));
+            let slice = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(2));
+            let asked = self.consumer.fetch_metadata(Some(topic), slice.max(Duration::from_millis(100)));
+            let error = match asked {
+                Ok(metadata) => {
+                    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+                        return Ok(None);
+                    };
+                    match found.error().map(Code::from) {
+                        None => return Ok(i32::try_from(found.partitions().len()).ok()),
+                        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => return Ok(None),
+                        Some(code) => KafkaError::MetadataFetch(code),
+                    }
+                }
+                Err(error) => error,
+            };
+            drop(self.consumer.poll(Duration::from_millis(100)));
+            let fault = self.fault(&error, &doing);
+            if !fault.may_pass() || Instant::now() >= until {
+                return Err(fault);
+            }
+        }
+    }
+
+    /// The offsets a partition has.
+    pub(crate) fn bounds(&self, topic: &str, partition: i32) -> Result<Bounds, KafkaFault> {
+        let (low, high) = self
+            .consumer
+            .fetch_watermarks(topic, partition, self.wait)
+            .map_err(|error| self.fault(&error, &format!("asking for the offsets of {topic}/{partition}")))?;
+        Ok(Bounds { low, high })
+    }
+
+    /// The client, for reading.
+    pub(crate) fn consumer(&self) -> &BaseConsumer<Calls> {
+        &self.consumer
+    }
+
+    /// The fault of an error, with what the library complained of meanwhile.
+    pub(crate) fn fault(&self, error: &KafkaError, doing: &str) -> KafkaFault {
+        let plain = KafkaFault::of(error, doing, &self.config.brokers);
+        match self.consumer.context().take_last() {
+            Some((code, why)) if plain.may_pass() => {
+                KafkaFault::of_code(Some(code), &why, doing, &self.config.brokers)
+            }
+            Some(_) | None => plain,
+        }
+    }
+}
+
+/// Whether everything the process role needs is there: the topics it reads and those it writes.
+///
+/// # Errors
+/// The first thing that is not.
+pub fn check_process(config: &KafkaConfig, topics: &TopicNames, wait: Duration) -> Result<(), KafkaFault> {
+    let questions = Questions::new(config, wait)?;
+    let read = config.topics.iter().map(|topic| (topic, false));
+    let written = [&topics.details, &topics.stats, &topics.rejects].map(|topic| (topic, true));
+    for (topic, ours) in read.chain(written) {
+        if questions.partitions(topic)?.is_none() {
+            return Err(KafkaFault::NoTopic {
+                topic: topic.clone(),
+                ours,
+            });
+        }
+    }
+    Ok(())
+}

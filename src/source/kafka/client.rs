@@ -1,0 +1,150 @@
+//! What our clients do when the library calls back: log, remember the last error, fetch a token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The callbacks all clients share.
+#[derive(Debug, Default)]
+pub struct Calls {
+    /// The file of the token, for OAUTHBEARER.
+    token: Option<PathBuf>,
+    last: Mutex<Option<(Code, String)>>,
+    refused: Mutex<Option<(Code, String)>>,
+    /// The first delivery that failed since it was asked for: the record's number and why.
+    undelivered: Mutex<Option<Undelivered>>,
+}
+
+/// A record that a broker did not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The number it was sent with.
+    pub number: usize,
+    /// Why.
+    pub code: Code,
+}
+
+impl Calls {
+    /// Callbacks of a client that may need a token.
+    #[must_use]
+    pub fn new(token: Option<PathBuf>) -> Self {
+        Self {
+            token,
+            ..Self::default()
+        }
+    }
+
+    /// What the library complained of last, if it did since this was asked before. That we are not let in outlives
+    /// the time-outs that follow from it.
+    pub fn take_last(&self) -> Option<(Code, String)> {
+        let last = lock(&self.last).take();
+        lock(&self.refused).take().or(last)
+    }
+
+    /// The first delivery that failed since this was asked before.
+    pub fn take_undelivered(&self) -> Option<Undelivered> {
+        lock(&self.undelivered).take()
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Calls {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        // What matters comes as an error to whoever called; this is for who looks for the reason.
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => tracing::debug!(facility = fac, said = log_message, "librdkafka"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::trace!(facility = fac, said = log_message, "librdkafka");
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka");
+        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        let held = (code, reason.to_owned());
+        if matches!(code, Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) {
+            *lock(&self.refused) = Some(held.clone());
+        }
+        *lock(&self.last) = Some(held);
+    }
+
+    fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let Some(path) = &self.token else {
+            return Err("no file of a token is configured (source.kafka.token)".into());
+        };
+        let token = std::fs::read_to_string(path)
+            .map_err(|error| format!("the token in {} cannot be read: {error}", path.display()))?;
+        token_of(token.trim(), path)
+    }
+}
+
+impl ConsumerContext for Calls {}
+
+impl ProducerContext for Calls {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+        if let Err((error, _)) = result {
+            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+            // Purged by our own abort: no news.
+            if !matches!(code, Code::PurgeQueue | Code::PurgeInflight) {
+                lock(&self.undelivered).get_or_insert(Undelivered { number, code });
+            }
+        }
+    }
+}
+
+/// What the library wants to know of a token: whose it is and until when.
+fn token_of(token: &str, path: &Path) -> Result<OAuthToken, Box<dyn Error>> {
+    let claims = token
+        .split('.')
+        .nth(1)
+        .and_then(|part| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok())
+        .and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok())
+        .ok_or_else(|| format!("what stands in {} is not a JWT", path.display()))?;
+    let expires = claims
+        .get("exp")
+        .and_then(serde_json::Value::as_i64)
+        .ok_or_else(|| format!("the token in {} does not say when it expires", path.display()))?;
+    let subject = claims.get("sub").and_then(serde_json::Value::as_str).unwrap_or("seismolog");
+    Ok(OAuthToken {
+        token: token.to_owned(),
+        principal_name: subject.to_owned(),
+        lifetime_ms: expires.saturating_mul(1_000),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_tells_whose_it_is_and_until_when() {
+        let body = URL_SAFE_NO_PAD.encode(br#"{"sub":"logs","exp":1795222384}"#);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, format!("e30.{body}.sig\n")).unwrap();
+        let token = Calls::new(Some(path.clone())).generate_oauth_token(None).unwrap();
+        assert_eq!((token.principal_name.as_str(), token.lifetime_ms), ("logs", 1_795_222_384_000));
+        std::fs::write(&path, "secret-that-is-no-jwt").unwrap();
+        let error = Calls::new(Some(path)).generate_oauth_token(None).unwrap_err().to_string();
+        assert!(error.ends_with("is not a JWT") && !error.contains("secret"), "{error}");
+    }
+}

@@ -26,6 +26,7 @@
 //! - [`query`]: the search language.
 //! - [`serve`]: pages and HTTP API.
 //! - [`generate`]: realistic load with a known truth.
+//! - [`verify`]: whether all of it adds up.
 //! - [`config`], [`cli`], [`telemetry`], [`clock`]: the edge.
 
 pub mod cli;
@@ -47,3 +48,4 @@ pub mod source;
 pub mod store;
 pub mod telemetry;
 pub mod topics;
+pub mod verify;

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 pub mod config;
+pub mod dlq;
 pub mod explain;
 pub mod generate;
 pub mod ingest;
@@ -20,6 +21,7 @@ pub mod rules;
 pub mod run;
 pub mod search;
 pub mod trends;
+pub mod verify;
 
 /// Makes sense of the error logs of streaming jobs.
 #[derive(Debug, Parser)]
@@ -49,6 +51,10 @@ enum Command {
     Rules(rules::Args),
     /// Show, check or print the default configuration
     Config(config::Args),
+    /// Compare every count with every other: Kafka, Druid, the search node, or the embedded store
+    Verify(verify::Args),
+    /// List, show or replay what was rejected
+    Dlq(dlq::Args),
     /// Make realistic load with a known truth
     Generate(generate::Args),
 }
@@ -81,6 +87,8 @@ pub fn main() -> ExitCode {
         Command::Jobs(args) => jobs::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -52,15 +52,15 @@ impl DruidReader {
         }
         let window = Minutes::of_millis(from, to);
         let fingerprints: Vec<String> = restart_fingerprints.iter().map(Fingerprint::to_string).collect();
-        let loud = "\"part\" <> 'noise'";
-        let mut question = Question::new("SELECT \"job\"");
-        question.sql(&format!(", SUM(\"count\") FILTER (WHERE {loud}), SUM(\"count\")"));
-        for severity in ["", " AND \"severity\" = 'critical'", " AND \"severity\" = 'high'"] {
-            question.sql(&format!(
-                ", COUNT(DISTINCT CASE WHEN {loud}{severity} THEN \"fingerprint\" END)"
-            ));
-        }
-        question.sql(", SUM(\"count\") FILTER (WHERE ");
+        // Inner: one row per issue, so that issues are counted exactly.
+        let mut question = Question::new(
+            "SELECT \"job\", SUM(\"loud\"), SUM(\"events\"), SUM(CASE WHEN \"loud\" > 0 THEN 1 ELSE 0 END), \
+             SUM(\"critical\"), SUM(\"high\"), SUM(\"restarts\"), MAX(\"last\") FROM (SELECT \"job\", \"fingerprint\", \
+             SUM(\"count\") AS \"events\", SUM(CASE WHEN \"part\" <> 'noise' THEN \"count\" ELSE 0 END) AS \"loud\", \
+             MAX(CASE WHEN \"part\" <> 'noise' AND \"severity\" = 'critical' THEN 1 ELSE 0 END) AS \"critical\", \
+             MAX(CASE WHEN \"part\" <> 'noise' AND \"severity\" = 'high' THEN 1 ELSE 0 END) AS \"high\", \
+             SUM(CASE WHEN ",
+        );
         if restart_types.is_empty() {
             question.sql("1 = 0");
         } else {
@@ -75,9 +75,9 @@ impl DruidReader {
                 .texts(fingerprints.iter().map(String::as_str))
                 .sql(")");
         }
-        question.sql("), TIMESTAMP_TO_MILLIS(MAX(\"__time\"))");
+        question.sql(" THEN \"count\" ELSE 0 END) AS \"restarts\", MAX(TIMESTAMP_TO_MILLIS(\"__time\")) AS \"last\"");
         self.of_errors(&mut question, window);
-        question.sql(" GROUP BY 1");
+        question.sql(" GROUP BY 1, 2) GROUP BY 1");
         let rows = self.client.sql(&question).map_err(failed)?;
         let jobs = rows.iter().filter_map(|row| {
             let at = |place: usize| count(row.get(place));

@@ -6,11 +6,15 @@ use super::consumer;
 use super::error::{DruidError, Service};
 use super::spec::{MARK, SPECIFICATION};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// Differences that are told by name.
 const MOST_TOLD: usize = 5;
+
+/// Between two looks at tasks that come to their end.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What to do with what another made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -216,6 +220,58 @@ impl DruidClient {
         Ok(())
     }
 
+    /// Reads the partitions anew that were read further than the topic reaches, because it was deleted and made anew.
+    /// Only for somebody who knows that: the tasks publish what they counted, then these partitions begin at 0.
+    ///
+    /// # Errors
+    /// No answer, or the tasks do not come to their end in time; the supervisor then stays suspended.
+    pub fn read_anew(&self, topic: &str, within: Duration) -> Result<Vec<Changed>, SetupError> {
+        let ahead = self.status()?.ahead();
+        if ahead.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.tell("/suspend", None)?;
+        let begun = Instant::now();
+        loop {
+            let status = self.status()?;
+            // Just after its suspension a supervisor has not found its tasks yet.
+            if status.detailed_state == "SUSPENDED" && status.tasks == (0, 0) {
+                break;
+            }
+            if begun.elapsed() > within {
+                return Err(SetupError::Trouble(format!(
+                    "druid's supervisor {} was suspended, but its tasks have not ended after {} s; ask again, or POST \
+                     /druid/indexer/v1/supervisor/{0}/resume to its coordinator",
+                    status.id,
+                    within.as_secs()
+                )));
+            }
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
+        let starts: serde_json::Map<String, Value> = ahead
+            .iter()
+            .map(|partition| (partition.to_string(), Value::from(0)))
+            .collect();
+        let partitions = json!({ "type": "end", "stream": topic, "partitionOffsetMap": starts });
+        self.tell(
+            "/resetOffsets",
+            Some(&json!({ "type": "kafka", "partitions": partitions })),
+        )?;
+        self.tell("/resume", None)?;
+        Ok(vec![Changed {
+            what: format!("druid supervisor {}", self.datasource()),
+            how: format!("reads {} partitions of {topic} from their beginning", ahead.len()),
+        }])
+    }
+
+    fn tell(&self, call: &str, body: Option<&Value>) -> Result<(), DruidError> {
+        let answer = self.ask(Service::Coordinator, &Method::POST, &self.supervisor(call), body)?;
+        if answer.status >= 300 {
+            return Err(self.refused(Service::Coordinator, &answer));
+        }
+        Ok(())
+    }
+
     /// Ends the supervisor; its tasks publish what they read. For tests and for taking it down.
     ///
     /// # Errors
@@ -260,7 +316,6 @@ mod tests {
     use crate::config::Secret;
     use crate::config::servers::TopicNames;
     use crate::store::elastic_druid::druid::spec::{specification, tests};
-    use serde_json::json;
 
     fn wanted(password: &str, tasks: u64) -> Value {
         let mut kafka = tests::kafka();

@@ -79,9 +79,10 @@ impl SupervisorStatus {
         if let Some(partition) = ahead.first() {
             return Some(format!(
                 "druid's supervisor {id} has read partition {partition} up to offset {}, but the topic ends at {}: it \
-                 was deleted and made anew, and its rows are not counted; POST \
-                 /druid/indexer/v1/supervisor/{id}/reset to its coordinator, then it reads the new topic from its \
-                 beginning",
+                 was deleted and made anew, and its rows are not counted; POST to its coordinator \
+                 /druid/indexer/v1/supervisor/{id}/suspend, wait until it is SUSPENDED and has no tasks (they publish \
+                 what they counted, a reset before that loses it), then /resetOffsets with these partitions at 0, \
+                 then /resume",
                 self.read.get(partition).copied().unwrap_or(0),
                 self.ends.get(partition).copied().unwrap_or(0),
             ));
@@ -212,12 +213,7 @@ mod tests {
         payload["latestOffsets"] = json!({ "0": 0, "1": 7 });
         let status = read("d".into(), &payload);
         assert_eq!(status.ahead(), [0]);
-        assert!(
-            status
-                .trouble()
-                .unwrap()
-                .contains("/druid/indexer/v1/supervisor/d/reset")
-        );
+        assert!(status.trouble().unwrap().contains("/resetOffsets"));
     }
 
     #[test]

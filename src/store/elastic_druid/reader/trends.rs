@@ -2,7 +2,7 @@
 //!
 //! Druid keeps counts by every dimension and answers. What a search asks of words, state or samples only the search
 //! node knows: it says which issues those are, and Druid is asked for their jobs and fingerprints. Where there is no
-//! Druid, or the issues are too many to be named, details are summed: exact by all dimensions but host and role, as a
+//! Druid, it is away, or the issues are too many to be named, details are summed: exact by all dimensions but host and role, as a
 //! detail document counts all hosts of its minute together.
 
 use super::super::druid::DruidReader;
@@ -42,31 +42,24 @@ pub(super) fn trends(ask: Ask<'_>, druid: Option<&DruidReader>, of: &TrendsAsk) 
         now: of.now,
         counts: counts.as_ref(),
     };
-    if let Some(druid) = druid {
-        if let Some(trends) = druid.trends(of)? {
-            return Ok(trends);
-        }
-        let root = of.query.root.as_ref();
-        let named = root.map(|root| ask.named(root, frame)).transpose()?;
-        if let Some(Some(root)) = named {
-            let named = TrendsAsk {
-                query: Query { root: Some(root) },
-                ..of.clone()
-            };
-            if let Some(trends) = druid.trends(&named)? {
-                return Ok(trends);
-            }
-        }
-    }
     let root = of.query.root.as_ref();
-    if matches!(of.by.as_str(), "host" | "role") || root.is_some_and(asks_places) {
-        return Err(ReadError::BadRequest(if druid.is_some() {
-            format!(
+    let only_druid = matches!(of.by.as_str(), "host" | "role") || root.is_some_and(asks_places);
+    match druid.map(|druid| ask.of_druid(druid, of, frame)) {
+        Some(Ok(Some(trends))) => return Ok(trends),
+        // Details tell the same while Druid is away.
+        Some(Err(ReadError::Store(_))) if !only_druid => {}
+        Some(Err(error)) => return Err(error),
+        Some(Ok(None)) if only_druid => {
+            return Err(ReadError::BadRequest(format!(
                 "the search stands for more than {MOST_NAMED} issues, too many to count by host or role; write more of it"
-            )
-        } else {
-            "counts by host or role need Druid; set [druid]".to_owned()
-        }));
+            )));
+        }
+        None if only_druid => {
+            return Err(ReadError::BadRequest(
+                "counts by host or role need Druid; set [druid]".to_owned(),
+            ));
+        }
+        Some(Ok(None)) | None => {}
     }
     let matching = match root {
         Some(root) => ask.details_matching(root, frame)?,
@@ -116,6 +109,23 @@ fn parted(nodes: &[Node], join: fn(Vec<Node>) -> Node) -> Vec<Node> {
 }
 
 impl Ask<'_> {
+    /// Druid's answer; nothing where the search stands for too many issues.
+    fn of_druid(&self, druid: &DruidReader, of: &TrendsAsk, frame: Frame<'_>) -> Result<Option<Trends>, ReadError> {
+        let Some(root) = &of.query.root else {
+            return druid.trends(of);
+        };
+        if let Some(trends) = druid.trends(of)? {
+            return Ok(Some(trends));
+        }
+        let Some(root) = self.named(root, frame)? else {
+            return Ok(None);
+        };
+        druid.trends(&TrendsAsk {
+            query: Query { root: Some(root) },
+            ..of.clone()
+        })
+    }
+
     /// A search in which every node that asks for what only issues know is replaced by the jobs and fingerprints of
     /// the issues it stands for; nothing where they are too many.
     fn named(&self, node: &Node, frame: Frame<'_>) -> Result<Option<Node>, ReadError> {
@@ -245,13 +255,12 @@ impl Ask<'_> {
         });
         let mut total = vec![0_u64; steps.count];
         let mut counts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        if steps.count > 0 {
+        if let Some(at_once) = MOST_BUCKETS.checked_div(steps.count) {
             let body = json!({"size": 0, "query": query, "aggs": {"line": line}});
             let all_of_them = self.search(&self.node.details(window), body);
-            let at_once = (MOST_BUCKETS / steps.count).max(1);
             let names: Vec<&str> = largest.iter().map(|(name, _)| name.as_str()).collect();
             let pending: Vec<_> = names
-                .chunks(at_once)
+                .chunks(at_once.max(1))
                 .map(|names| {
                     let by = json!({"field": field, "size": names.len(), "missing": UNKNOWN, "include": names});
                     let body = json!({

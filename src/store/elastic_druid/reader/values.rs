@@ -3,7 +3,7 @@
 use super::super::druid::{DruidReader, Question};
 use super::asking::{Ask, buckets, whole};
 use super::names::{Form, detail, form_of, issue, of_dimension};
-use super::search::{all, exists, term};
+use super::search::{all, everything, exists, term};
 use crate::query::{FIELDS, Field, StateName};
 use crate::store::ReadError;
 use serde_json::{Value, json};
@@ -80,22 +80,6 @@ fn events(druid: &DruidReader, dimension: &str, prefix: &str) -> Result<Vec<(Str
     Ok(rows.iter().filter_map(row).collect())
 }
 
-/// A prefix in any case as a regular expression of the search node.
-fn regular(prefix: &str) -> String {
-    let mut out = String::new();
-    for c in prefix.chars() {
-        match c {
-            _ if c.is_ascii_alphabetic() => {
-                out.extend(['[', c.to_ascii_lowercase(), c.to_ascii_uppercase(), ']']);
-            }
-            _ if c.is_ascii_punctuation() => out.extend(['\\', c]),
-            _ => out.push(c),
-        }
-    }
-    out.push_str(".*");
-    out
-}
-
 impl Ask<'_> {
     /// Events by value from the details, where there is no Druid. A minute's document counts all its hosts together,
     /// so a value is given what was counted where it was seen.
@@ -103,25 +87,33 @@ impl Ask<'_> {
         let sum = json!({"count": {"sum": {"field": detail::COUNT}}});
         let answer = self.search(
             &self.node.all_details(),
-            json!({"size": 0, "aggs": {"by": {"terms": named(field, prefix), "aggs": sum}}}),
+            json!({
+                "size": 0,
+                "query": beginning(field, prefix),
+                "aggs": {"by": {"terms": by_value(field), "aggs": sum}}
+            }),
         );
         Ok(told(&answer.found()?, "/count/value"))
     }
 
     fn issues_of(&self, known: Field, prefix: &str) -> Result<Vec<(String, u64)>, ReadError> {
         let chain = json!({"count": {"cardinality": {"field": issue::FINGERPRINT, "precision_threshold": 40_000}}});
-        let (terms, inner, count) = match form_of(known) {
+        let (query, terms, inner, count) = match form_of(known) {
             Form::State => return self.states(),
             // Nothing to choose from: ids, times, texts.
             _ if matches!(known, Field::Id | Field::Assignee | Field::Total | Field::Recipe) => return Ok(Vec::new()),
             Form::Words(_) | Form::Time | Form::Counted => return Ok(Vec::new()),
-            Form::Dotted(field) if known == Field::ExceptionChain => (named(field, prefix), chain, "/count/value"),
-            Form::Word(field) | Form::Dotted(field) => (named(field, prefix), json!({}), "/doc_count"),
+            Form::Dotted(field) if known == Field::ExceptionChain => {
+                (beginning(field, prefix), by_value(field), chain, "/count/value")
+            }
+            Form::Word(field) | Form::Dotted(field) => {
+                (beginning(field, prefix), by_value(field), json!({}), "/doc_count")
+            }
             Form::Number(field) | Form::NumberOrNone(field) | Form::Truth(field) => {
-                (json!({"field": field, "size": MOST_VALUES}), json!({}), "/doc_count")
+                (everything(), by_value(field), json!({}), "/doc_count")
             }
         };
-        let body = json!({"size": 0, "aggs": {"by": {"terms": terms, "aggs": inner}}});
+        let body = json!({"size": 0, "query": query, "aggs": {"by": {"terms": terms, "aggs": inner}}});
         let answer = self.search(&self.node.issues(), body).found()?;
         let mut found = told(&answer, count);
         // What is not so is no value.
@@ -157,12 +149,18 @@ impl Ask<'_> {
     }
 }
 
-fn named(field: &str, prefix: &str) -> Value {
+/// Documents with a value that begins so; a document may have others beside, which are left out later. A pattern in
+/// the aggregation itself would do, but fails on OpenSearch 2.19 where no value matches.
+fn beginning(field: &str, prefix: &str) -> Value {
     if prefix.is_empty() {
-        json!({"field": field, "size": MOST_VALUES})
+        everything()
     } else {
-        json!({"field": field, "size": MOST_VALUES, "include": regular(prefix)})
+        json!({"prefix": {field: {"value": prefix, "case_insensitive": true}}})
     }
+}
+
+fn by_value(field: &str) -> Value {
+    json!({"field": field, "size": MOST_VALUES})
 }
 
 fn told(answer: &Value, count: &str) -> Vec<(String, u64)> {
@@ -175,14 +173,4 @@ fn told(answer: &Value, count: &str) -> Vec<(String, u64)> {
     found
         .filter_map(|bucket| Some((text(bucket)?, whole(bucket.pointer(count)))))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_taken_as_it_stands_in_any_case() {
-        assert_eq!(regular("aB.1é*"), r"[aA][bB]\.1é\*.*");
-    }
 }

@@ -6,7 +6,11 @@
 mod answers;
 mod editor;
 pub mod elastic_druid;
+mod health;
+mod said;
 mod sqlite;
+pub(crate) mod wanted;
+mod window;
 pub(crate) mod words;
 
 pub use answers::*;

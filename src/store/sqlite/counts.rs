@@ -9,32 +9,9 @@ use super::set::IdSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
 
-/// Whole minutes: the first, and the one after the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
-    pub(super) from: u32,
-    pub(super) to: u32,
-}
+pub(super) use crate::store::window::Window;
 
 impl Window {
-    /// The minutes touched by `from..to` in milliseconds: counts are kept by minute, so windows are whole minutes.
-    pub(super) fn of_millis(from: i64, to: i64) -> Self {
-        let minute = |millis: i64| u32::try_from(millis.max(0)).unwrap_or(u32::MAX);
-        let from = minute(from.max(0) / 60_000);
-        let to = minute(to.max(0) / 60_000 + i64::from(to.max(0) % 60_000 > 0));
-        Self { from, to: to.max(from) }
-    }
-
-    /// Nanoseconds at which it begins.
-    pub(super) fn begin_nanos(self) -> u64 {
-        u64::from(self.from).saturating_mul(60_000_000_000)
-    }
-
-    /// Nanoseconds at which it has ended.
-    pub(super) fn end_nanos(self) -> u64 {
-        u64::from(self.to).saturating_mul(60_000_000_000)
-    }
-
     /// The fewest rows that cover it: minutes up to the first whole hour, hours, the minutes that remain.
     pub(super) fn pieces(self) -> Vec<(Level, u32, u32)> {
         let first = self.from.div_ceil(60);

@@ -152,6 +152,14 @@ pub struct WriteError {
 }
 
 impl WriteError {
+    /// Of a store that is no file of ours.
+    pub(crate) fn other(why: String) -> Self {
+        Self {
+            kind: WriteErrorKind::Other,
+            why,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {

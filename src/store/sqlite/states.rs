@@ -5,46 +5,14 @@ use super::codes::{Dim, Level};
 use super::counts::{Ids, walk};
 use super::set::IdSet;
 use super::write::{Touched, WriteSide};
-use crate::event::{EventTime, IssueId};
+use crate::event::IssueId;
+pub(super) use crate::store::said::{Said, state_name};
+use crate::store::said::{checked_marker, marker_shown, state_named};
 use crate::store::{EditError, IssueNotes, IssueState, Marker, NewMarker, StateChange, WriteError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::BTreeMap;
 
-/// What is known of one issue somebody spoke of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) state: IssueState,
-    /// Milliseconds since the epoch.
-    pub(super) since: i64,
-    pub(super) until: Option<i64>,
-    pub(super) volume: Option<u64>,
-    /// Minutes.
-    pub(super) period: Option<u32>,
-    pub(super) assignee: Option<String>,
-    pub(super) note: Option<String>,
-}
-
 impl Said {
-    /// The state at a time: a mute that has ended is none.
-    pub(super) fn state_at(&self, now: i64) -> IssueState {
-        match self.state {
-            IssueState::Muted if self.until.is_some_and(|until| until <= now) => IssueState::Open,
-            state @ (IssueState::Open | IssueState::Resolved | IssueState::Muted | IssueState::Regressed) => state,
-        }
-    }
-
-    pub(super) fn notes(&self) -> IssueNotes {
-        IssueNotes {
-            state: self.state,
-            since: Some(EventTime::from_millis(self.since).rfc3339()),
-            until: self.until.map(|until| EventTime::from_millis(until).rfc3339()),
-            events: self.volume,
-            minutes: self.period,
-            assignee: self.assignee.clone(),
-            note: self.note.clone(),
-        }
-    }
-
     fn write(&self, connection: &Connection, issue: u32) -> rusqlite::Result<()> {
         connection
             .prepare_cached(
@@ -62,16 +30,6 @@ impl Said {
                 self.note
             ])?;
         Ok(())
-    }
-}
-
-/// The name on disk and in searches.
-pub(super) fn state_name(state: IssueState) -> &'static str {
-    match state {
-        IssueState::Open => "open",
-        IssueState::Resolved => "resolved",
-        IssueState::Muted => "muted",
-        IssueState::Regressed => "regressed",
     }
 }
 
@@ -93,11 +51,7 @@ pub(super) fn read_one(connection: &Connection, issue: u32) -> rusqlite::Result<
 
 fn said(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Said> {
     let name: String = row.get(from)?;
-    let states = [IssueState::Resolved, IssueState::Muted, IssueState::Regressed];
-    let state = states
-        .into_iter()
-        .find(|state| state_name(*state) == name)
-        .unwrap_or_default();
+    let state = state_named(&name);
     Ok(Said {
         state,
         since: row.get(from + 1)?,
@@ -230,19 +184,6 @@ fn mute_ends(connection: &Connection, touch: &Touched, said: &Said) -> rusqlite:
     Ok(sum >= volume)
 }
 
-const LONGEST_NAME: usize = 200;
-const LONGEST_TEXT: usize = 10_000;
-
-fn checked(what: &str, text: Option<&String>, longest: usize) -> Result<Option<String>, EditError> {
-    let text = text.map(|text| text.trim()).filter(|text| !text.is_empty());
-    match text {
-        Some(text) if text.chars().count() > longest => Err(EditError::BadRequest(format!(
-            "{what} is longer than {longest} characters"
-        ))),
-        text => Ok(text.map(str::to_owned)),
-    }
-}
-
 impl WriteSide {
     pub(super) fn set_state(
         &mut self,
@@ -259,68 +200,29 @@ impl WriteSide {
             .map_err(WriteError::from)?;
         let id = id.ok_or_else(|| EditError::NotFound(format!("issue {issue}")))?;
         let old = read_one(&self.connection, id).map_err(WriteError::from)?;
-        let mut said = old.unwrap_or_else(|| Said {
-            since: now,
-            ..Said::default()
-        });
-        let unmuted = |said: Said, state| Said {
-            state,
-            since: now,
-            until: None,
-            volume: None,
-            period: None,
-            ..said
-        };
-        match change {
-            StateChange::Resolve => said = unmuted(said, IssueState::Resolved),
-            StateChange::Reopen => said = unmuted(said, IssueState::Open),
-            StateChange::Mute { until, events, minutes } => {
-                if until.is_some_and(|until| until <= now) {
-                    return Err(EditError::BadRequest("until lies in the past".to_owned()));
-                }
-                if events.is_some() != minutes.is_some() {
-                    return Err(EditError::BadRequest("events and minutes belong together".to_owned()));
-                }
-                if *events == Some(0) || minutes.is_some_and(|minutes| !(1..=10_080).contains(&minutes)) {
-                    let message = "events must be at least 1, minutes 1 to 10080";
-                    return Err(EditError::BadRequest(message.to_owned()));
-                }
-                said = unmuted(said, IssueState::Muted);
-                (said.until, said.volume, said.period) = (*until, *events, *minutes);
-            }
-            StateChange::Assign { to } => said.assignee = checked("the name", to.as_ref(), LONGEST_NAME)?,
-            StateChange::Note { text } => said.note = checked("the note", text.as_ref(), LONGEST_TEXT)?,
-        }
+        let said = old.unwrap_or_else(|| Said::new(now)).changed(change, now)?;
         self.transaction(|side| Ok(said.write(&side.connection, id)?))?;
         self.states.note(id, said.clone());
         Ok(said.notes())
     }
 
     pub(super) fn add_marker(&mut self, marker: &NewMarker) -> Result<Marker, EditError> {
-        let title = checked("the title", Some(&marker.title), LONGEST_NAME)?
-            .ok_or_else(|| EditError::BadRequest("a marker needs a title".to_owned()))?;
-        let text = checked("the text", marker.text.as_ref(), LONGEST_TEXT)?;
-        let job = checked("the job", marker.job.as_ref(), 1_000)?;
-        let kind = checked("the kind", Some(&marker.kind), LONGEST_NAME)?.unwrap_or_else(|| "deployment".to_owned());
-        if marker.until.is_some_and(|until| until < marker.at) {
-            return Err(EditError::BadRequest("until lies before at".to_owned()));
-        }
+        let marker = checked_marker(marker)?;
         let id = self.transaction(|side| {
             side.connection.execute(
                 "INSERT INTO markers(at, until, title, text, job, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![marker.at, marker.until, title, text, job, kind],
+                params![
+                    marker.at,
+                    marker.until,
+                    marker.title,
+                    marker.text,
+                    marker.job,
+                    marker.kind
+                ],
             )?;
             Ok(side.connection.last_insert_rowid())
         })?;
-        Ok(Marker {
-            id,
-            at: EventTime::from_millis(marker.at).rfc3339(),
-            until: marker.until.map(|until| EventTime::from_millis(until).rfc3339()),
-            title,
-            text,
-            job,
-            kind,
-        })
+        Ok(marker_shown(id, marker))
     }
 
     pub(super) fn remove_marker(&mut self, id: i64) -> Result<(), EditError> {

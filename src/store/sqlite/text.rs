@@ -1,14 +1,12 @@
-//! Words: what the text index holds and how a search for text asks it.
-//!
-//! The index is FTS5 without content, fed with words cut by [`crate::store::words`]; the parts of names in camel case
-//! stand in a column of their own.
+//! The text index of the embedded store: FTS5 without content, fed with words cut by [`crate::store::words`].
 //!
 //! Words, not trigrams: an index of trigrams finds pieces inside words, and costs one posting per character where
 //! this costs one per word; parts and `*` find what people look for.
 
 use super::codes::Doc;
-use crate::query::{Pattern, Piece};
-use crate::store::words::{Parts, Run, cut, is_dense, push_lower, push_pairs, runs};
+use crate::query::Pattern;
+use crate::store::wanted::{Wanted, wanted};
+use crate::store::words::{Parts, cut};
 use rusqlite::{Connection, params};
 
 /// What is indexed of a document.
@@ -68,60 +66,21 @@ impl Within {
 /// # Errors
 /// What cannot be asked, for a person.
 pub(super) fn ask(connection: &Connection, pattern: &Pattern, within: Within) -> Result<Option<String>, AskError> {
-    // Words of the pattern; the last one may go on (`check*`), others with a star inside are looked up in the index.
-    let mut phrase: Vec<String> = Vec::new();
-    let mut open = false;
-    let mut text = String::new();
-    let mut starred = false;
-    for piece in pattern.pieces() {
-        match piece {
-            Piece::Text(piece) => text.push_str(piece),
-            Piece::Star => {
-                text.push(STAR);
-                starred = true;
-            }
-        }
-    }
-    if starred {
-        let body = text.strip_suffix(STAR).unwrap_or(&text);
-        if body.contains(STAR) || text.strip_suffix(STAR).is_none() {
-            return wild(connection, pattern, within);
-        }
-        open = body.ends_with(char::is_alphanumeric);
-        text = body.to_owned();
-    }
-    let mut last_dense = false;
-    for run in runs(&text) {
-        let mut words = String::new();
-        match run {
-            Run::Word(word) => {
-                push_lower(word, &mut words);
-                last_dense = false;
-            }
-            Run::Dense(dense) => {
-                push_pairs(dense, false, &mut words);
-                last_dense = dense.chars().nth(1).is_none();
-            }
-        }
-        phrase.extend(words.split_whitespace().map(str::to_owned));
-    }
-    if phrase.is_empty() {
-        return Ok(None);
-    }
-    // One character of a dense script begins the pairs it stands in.
-    let star = if open || last_dense { "*" } else { "" };
-    let quoted = phrase.join(" ");
+    let (words, open) = match wanted(pattern).map_err(AskError::TooWide)? {
+        Wanted::Nothing => return Ok(None),
+        Wanted::Wild => return wild(connection, pattern, within),
+        Wanted::Phrase { words, open } => (words, open),
+    };
+    let star = if open { "*" } else { "" };
+    let quoted = words.join(" ");
     let filter = within.filter();
-    let parts = within == Within::Anything && phrase.len() == 1;
+    let parts = within == Within::Anything && words.len() == 1;
     Ok(Some(if parts {
         format!("({filter} : \"{quoted}\"{star}) OR ({{parts}} : \"{quoted}\"{star})")
     } else {
         format!("{filter} : \"{quoted}\"{star}")
     }))
 }
-
-/// A character that stands in no word.
-const STAR: char = '\u{1}';
 
 /// Most words a wildcard may stand for.
 const MOST_WORDS: usize = 2_000;
@@ -143,14 +102,6 @@ impl From<rusqlite::Error> for AskError {
 
 /// A star elsewhere than at the end of one word: the words of the index that match, any of them.
 fn wild(connection: &Connection, pattern: &Pattern, within: Within) -> Result<Option<String>, AskError> {
-    let one_word = pattern.pieces().iter().all(|piece| match piece {
-        Piece::Text(text) => text.chars().all(|c| c.is_alphanumeric() && !is_dense(c)),
-        Piece::Star => true,
-    });
-    if !one_word {
-        let message = format!("{pattern}: in text, * stands inside one word or at the end of a phrase");
-        return Err(AskError::TooWide(message));
-    }
     let mut read = connection.prepare_cached("SELECT term FROM words WHERE term >= ?1")?;
     let prefix = pattern.prefix().to_lowercase();
     let mut rows = read.query([&prefix])?;

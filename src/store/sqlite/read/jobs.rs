@@ -1,17 +1,4 @@
-//! Jobs and how well they are.
-//!
-//! Health begins at 100 and loses points for what the logs tell in the window, each loss with its sentence:
-//!
-//! | for | points |
-//! |---|---|
-//! | critical issues | 25 for the first, 5 for each more, at most 40 |
-//! | high issues | 10 for the first, 2 for each more, at most 25 |
-//! | restarts | 5 each, at most 25 |
-//! | new issues | 3 each, at most 15 |
-//! | a quarter of the events of a fleet of four jobs or more | 10 |
-//!
-//! Noise costs nothing. The numbers are ours: small enough that no single cause but repeated critical ones takes
-//! half, and bounded so that the causes can be told apart.
+//! Jobs and how well they are ([`crate::store::health`]).
 
 use super::super::codes::{Column, Dim, FLAG_RESTART, field_code};
 use super::super::counts::{Ids, Window, sums};
@@ -19,25 +6,21 @@ use super::super::dictionary;
 use super::super::write::{part_id, severity_id};
 use super::errors::value;
 use super::issues::Counted;
-use super::{Snapshot, failed, time_text};
+use super::{Snapshot, failed};
 use crate::event::{Part, Severity};
 use crate::query::Field;
+use crate::store::health::{Fleet, Told, health};
+use crate::store::window::time_text;
 use crate::store::{Job, JobDetail, JobsAsk, Page, ReadError};
 use std::collections::BTreeMap;
 
 /// Issues of a job that are shown with it.
 const TOP_ERRORS: usize = 20;
 
-/// What the window says of a job.
+/// What the window says of a job, and the issue seen last: its attributes are those of the job.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
-    count: u64,
-    issues: u64,
-    new: u64,
-    restarts: u64,
-    critical: u64,
-    high: u64,
-    /// The issue seen last: its attributes are those of the job.
+    told: Told,
     latest: u32,
     last_nanos: u64,
 }
@@ -68,18 +51,18 @@ impl Snapshot<'_> {
                 (tally.latest, tally.last_nanos) = (id, last);
             }
             if value(&flags, fp) & FLAG_RESTART != 0 {
-                tally.restarts += count;
+                tally.told.restarts += count;
             }
             if value(&parts, fp) == noise {
                 continue;
             }
-            tally.count += count;
-            tally.issues += 1;
+            tally.told.count += count;
+            tally.told.issues += 1;
             let first = value(&first, id);
-            tally.new += u64::from(first >= window.begin_nanos() && first < window.end_nanos());
+            tally.told.new += u64::from(first >= window.begin_nanos() && first < window.end_nanos());
             let severity = value(&severities, fp);
-            tally.critical += u64::from(severity == critical);
-            tally.high += u64::from(severity == high);
+            tally.told.critical += u64::from(severity == critical);
+            tally.told.high += u64::from(severity == high);
         }
         let tallies = (0_u32..).zip(tallies).filter(|(_, tally)| tally.latest != 0).collect();
         Ok((tallies, counts))
@@ -90,12 +73,12 @@ impl Snapshot<'_> {
         let window = Window::of_millis(ask.from, ask.to);
         let after = ask.after.as_deref().map(read_cursor).transpose()?;
         let (tallies, _) = self.tallies(window)?;
-        let fleet = Fleet::of(&tallies);
+        let fleet = Fleet::of(tallies.values().map(|tally| &tally.told));
         let wanted = ask.name.to_lowercase();
         let mut found = Vec::new();
         for (job, tally) in &tallies {
-            let (health, _) = health(tally, fleet);
-            let place = (health, u64::MAX - tally.count, *job);
+            let (health, _) = health(&tally.told, fleet);
+            let place = (health, u64::MAX - tally.told.count, *job);
             if after.is_some_and(|after| place <= after) {
                 continue;
             }
@@ -164,7 +147,12 @@ impl Snapshot<'_> {
         let ids: Vec<u32> = top.into_iter().map(|(_, id)| id).collect();
         let now = i64::from(window.to).saturating_mul(60_000);
         Ok(JobDetail {
-            job: self.shown(id, &tally, Fleet::of(&tallies), Vec::new())?,
+            job: self.shown(
+                id,
+                &tally,
+                Fleet::of(tallies.values().map(|tally| &tally.told)),
+                Vec::new(),
+            )?,
             top_errors: self.hydrate(&ids, window, 0, now)?,
         })
     }
@@ -173,16 +161,16 @@ impl Snapshot<'_> {
         let attribute = |column, field| -> Result<Option<String>, ReadError> {
             self.name(field, u32::try_from(self.one(column, tally.latest)?).unwrap_or(0))
         };
-        let (health, health_parts) = health(tally, fleet);
+        let (health, health_parts) = health(&tally.told, fleet);
         Ok(Job {
             job: self.name(Field::Job, id)?.unwrap_or_else(|| "-".to_owned()),
             team: attribute(Column::IssueTeam, Field::Team)?,
             cluster: attribute(Column::IssueCluster, Field::Cluster)?,
             engine: attribute(Column::IssueEngine, Field::Engine)?,
-            count: tally.count,
-            issues: tally.issues,
-            new_issues: tally.new,
-            restarts: tally.restarts,
+            count: tally.told.count,
+            issues: tally.told.issues,
+            new_issues: tally.told.new,
+            restarts: tally.told.restarts,
             health,
             health_parts,
             last_seen: time_text(tally.last_nanos),
@@ -203,94 +191,4 @@ fn read_cursor(cursor: &str) -> Result<(u32, u64, u32), ReadError> {
         let shown: String = cursor.chars().take(64).collect();
         ReadError::BadRequest(format!("after={shown:?} is not a cursor of jobs; begin without one"))
     })
-}
-
-/// All jobs together.
-#[derive(Debug, Clone, Copy)]
-struct Fleet {
-    jobs: usize,
-    count: u64,
-}
-
-impl Fleet {
-    fn of(tallies: &BTreeMap<u32, Tally>) -> Self {
-        Self {
-            jobs: tallies.len(),
-            count: tallies.values().map(|tally| tally.count).sum(),
-        }
-    }
-}
-
-/// Health and one sentence per loss.
-fn health(tally: &Tally, fleet: Fleet) -> (u32, Vec<String>) {
-    let steps = |number: u64, first: u64, each: u64, most: u64| match number.checked_sub(1) {
-        None => 0,
-        Some(more) => first.saturating_add(more.saturating_mul(each)).min(most),
-    };
-    let issues = |number: u64| if number == 1 { "issue" } else { "issues" };
-    let share = tally.count.saturating_mul(100).checked_div(fleet.count).unwrap_or(0);
-    let (critical, high) = (tally.critical, tally.high);
-    let losses = [
-        (
-            steps(critical, 25, 5, 40),
-            format!("{critical} critical {}", issues(critical)),
-        ),
-        (
-            steps(high, 10, 2, 25),
-            format!("{high} {} of high severity", issues(high)),
-        ),
-        (
-            steps(tally.restarts, 5, 5, 25),
-            format!(
-                "{} {}",
-                tally.restarts,
-                if tally.restarts == 1 { "restart" } else { "restarts" }
-            ),
-        ),
-        (
-            steps(tally.new, 3, 3, 15),
-            format!("{} new {}", tally.new, issues(tally.new)),
-        ),
-        (
-            if fleet.jobs >= 4 && share >= 25 { 10 } else { 0 },
-            format!("{share} % of all events of {} jobs", fleet.jobs),
-        ),
-    ];
-    let lost: u64 = losses.iter().map(|(points, _)| points).sum();
-    let parts = losses.into_iter().filter(|(points, _)| *points > 0);
-    let parts = parts.map(|(points, why)| format!("-{points}: {why}")).collect();
-    (u32::try_from(100_u64.saturating_sub(lost)).unwrap_or(0), parts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_point_lost_is_told() {
-        let fleet = Fleet { jobs: 4, count: 100 };
-        let tally = Tally {
-            count: 30,
-            issues: 5,
-            new: 2,
-            restarts: 3,
-            critical: 2,
-            high: 1,
-            ..Tally::default()
-        };
-        let (health, parts) = health(&tally, fleet);
-        let lost: u32 = parts
-            .iter()
-            .map(|part| {
-                part.trim_start_matches('-')
-                    .split(':')
-                    .next()
-                    .unwrap()
-                    .parse::<u32>()
-                    .unwrap()
-            })
-            .sum();
-        assert_eq!((health, lost), (29, 71));
-        assert_eq!(super::health(&Tally::default(), fleet), (100, Vec::new()));
-    }
 }

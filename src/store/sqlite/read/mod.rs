@@ -15,7 +15,7 @@ use super::counts::Window;
 use super::read_flags;
 use super::states::{self, Said};
 use super::write::Numbers;
-use crate::event::{EventTime, IssueId};
+use crate::event::IssueId;
 use crate::query::Field;
 use crate::store::{
     ErrorAsk, ErrorsAsk, Issue, IssueDetail, IssueNotes, Job, JobDetail, JobsAsk, Marker, Page, ReadError, Reader,
@@ -221,23 +221,6 @@ impl<'c> Snapshot<'c> {
             .map_err(failed)?;
         id.ok_or_else(|| ReadError::NotFound(format!("issue {issue}")))
     }
-}
-
-/// A time in nanoseconds as text, with as many digits as it needs (milliseconds at least).
-fn time_text(nanos: u64) -> String {
-    let digits = if nanos.is_multiple_of(1_000_000) {
-        3
-    } else if nanos.is_multiple_of(1_000) {
-        6
-    } else {
-        9
-    };
-    EventTime::new(i64::try_from(nanos).unwrap_or(i64::MAX), digits).rfc3339()
-}
-
-/// The start of a minute as text.
-fn minute_text(minute: u32) -> String {
-    EventTime::new(i64::from(minute) * 60_000_000_000, 0).rfc3339()
 }
 
 impl Reader for SqliteReader {

@@ -3,10 +3,11 @@
 use super::super::codes::{Column, POSTED, field_code, posting_key};
 use super::super::states;
 use super::errors::value;
-use super::{Snapshot, failed, time_text};
+use super::{Snapshot, failed};
 use crate::event::{EventTime, IssueId};
 use crate::fold::Ledger;
 use crate::query::{FIELDS, Field, StateName};
+use crate::store::window::time_text;
 use crate::store::{IssueNotes, Marker, Page, ReadError, StoredReject, Totals};
 use rusqlite::params;
 use std::collections::BTreeMap;

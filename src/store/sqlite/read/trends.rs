@@ -8,56 +8,17 @@ use super::super::counts::{Ids, Window, walk};
 use super::super::set::IdSet;
 use super::errors::value;
 use super::filter::Frame;
-use super::{Snapshot, failed, minute_text};
+use super::{Snapshot, failed};
 use crate::query::Node;
+use crate::store::window::{Buckets, minute_text};
 use crate::store::{ReadError, Series, TREND_DIMENSIONS, Trends, TrendsAsk};
 use rusqlite::OptionalExtension as _;
-
-/// Most buckets of an answer.
-const MOST_BUCKETS: u32 = 10_000;
 
 /// Most counters added to while walking, as many as a cache holds; above, the largest values are found first, by hours,
 /// and walked again.
 const MOST_COUNTERS: usize = 200_000;
 
-/// Which buckets.
-#[derive(Clone, Copy)]
-struct Buckets {
-    window: Window,
-    step: u32,
-    count: usize,
-}
-
 impl Buckets {
-    fn of(ask: &TrendsAsk) -> Result<Self, ReadError> {
-        let step = u32::try_from(ask.step_minutes)
-            .ok()
-            .filter(|step| *step > 0)
-            .ok_or_else(|| {
-                ReadError::BadRequest(format!("step is {} minutes; at least 1 is wanted", ask.step_minutes))
-            })?;
-        let asked = Window::of_millis(ask.from, ask.to);
-        let window = Window {
-            from: asked.from / step * step,
-            to: asked.to,
-        };
-        let count = window.to.saturating_sub(window.from).div_ceil(step);
-        if count > MOST_BUCKETS {
-            return Err(ReadError::BadRequest(format!(
-                "{count} buckets are asked for, at most {MOST_BUCKETS} are given; ask for a wider step or less time"
-            )));
-        }
-        Ok(Self {
-            window,
-            step,
-            count: usize::try_from(count).unwrap_or(0),
-        })
-    }
-
-    fn at(self, slot: u32) -> usize {
-        usize::try_from(slot.saturating_sub(self.window.from) / self.step).unwrap_or(usize::MAX)
-    }
-
     /// Hours where the step is whole hours, minutes otherwise.
     fn pieces(self) -> Vec<(Level, u32, u32)> {
         if self.step.is_multiple_of(60) {

@@ -5,6 +5,7 @@ use crate::event::{Fingerprint, IssueId, Part, Severity};
 use crate::fold::{DetailDelta, Sample};
 use crate::identity::{Identity, RECIPE_VERSION};
 use crate::query::Field;
+use crate::store::health::tells_restart;
 use crate::store::sqlite::bytes::put_text;
 use crate::store::sqlite::codes::{Column, Doc, FLAG_RESTART};
 use crate::store::sqlite::columns::{Patch, Patches};
@@ -48,12 +49,6 @@ pub(in crate::store::sqlite) struct Body {
     pub(in crate::store::sqlite) exception_template: Option<String>,
     pub(in crate::store::sqlite) recipe: u16,
 }
-
-/// Types whose events tell that a job started again.
-const RESTART_TYPES: &[&str] = &["job_restarting", "job_restarted"];
-
-/// What Flink logs once for every restart of a job, whatever its rule is called.
-const RESTART_TEXT: &str = "from state RUNNING to RESTARTING";
 
 impl WriteSide {
     /// The id of the fingerprint, made when it is new, brought up to date when the rules call it something else.
@@ -157,7 +152,7 @@ impl WriteSide {
 
     /// Writes the columns of a fingerprint and the classes of its chain.
     fn describe(&mut self, id: u32, identity: &Identity, patches: &mut Patches) -> rusqlite::Result<()> {
-        let restart = RESTART_TYPES.contains(&identity.error_type.as_ref()) || identity.template.contains(RESTART_TEXT);
+        let restart = tells_restart(&identity.error_type, &identity.template);
         let group = identity.group.to_string();
         let texts = [
             (

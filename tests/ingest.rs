@@ -188,10 +188,7 @@ fn stdin_is_read_packed_or_not() {
 #[test]
 fn a_wrong_configuration_ends_with_78_and_names_every_fault() {
     let place = Place::new();
-    place.write(
-        "seismolog.toml",
-        "[store]\npaht = \"x\"\n[source.kafka]\n",
-    );
+    place.write("seismolog.toml", "[store]\npaht = \"x\"\n[source.kafka]\n");
     for args in [&["config", "check"][..], &["run"], &["ingest", "x.log"]] {
         let output = place.run(args);
         assert_eq!(output.status.code(), Some(78), "{args:?}: {}", stderr(&output));

@@ -19,7 +19,9 @@ pub mod normalize;
 pub mod output;
 pub mod rules;
 pub mod run;
+mod run_servers;
 pub mod search;
+pub mod setup;
 pub mod trends;
 pub mod verify;
 
@@ -51,6 +53,8 @@ enum Command {
     Rules(rules::Args),
     /// Show, check or print the default configuration
     Config(config::Args),
+    /// Make what the servers need: topics, templates, scripts, the supervisor; run again it changes nothing
+    Setup(setup::Args),
     /// Compare every count with every other: Kafka, Druid, the search node, or the embedded store
     Verify(verify::Args),
     /// List, show or replay what was rejected
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Jobs(args) => jobs::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
+        Command::Setup(args) => setup::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Dlq(args) => dlq::run(args),
         Command::Generate(args) => generate::run(args),

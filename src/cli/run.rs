@@ -2,12 +2,11 @@
 
 use super::config::FileArgs;
 use super::ingest::{failed, open_store};
-use super::{CommandResult, Exit, Failure};
+use super::{CommandResult, Exit, Failure, run_servers};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::process::embedded::{Embedded, Plan};
-use crate::process::kafka::{self, ProcessOptions};
 use crate::process::push::{Busy, Ingest as _, OutcomeName, PushHandle};
 use crate::process::stop::Stop;
 use crate::process::{OnFailure, sample};
@@ -27,7 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub struct Args {
     #[command(flatten)]
     config: FileArgs,
-    /// What this process does; with the embedded store `process` and `serve` may be two processes
+    /// What this process does: roles may be parted over processes, each of them many times
     #[arg(long, value_enum, value_delimiter = ',', default_value = "all")]
     role: Vec<Role>,
     /// Folder of the embedded store [default: store.path of the configuration]
@@ -40,12 +39,12 @@ pub struct Args {
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Role {
+pub(super) enum Role {
     /// Everything
     All,
     /// Read, fold and store
     Process,
-    /// Deltas to Elasticsearch; not in this release
+    /// Details from Kafka to the search node
     Index,
     /// Judge and tell; not in this release
     Alert,
@@ -54,10 +53,10 @@ enum Role {
 }
 
 /// How long requests under way may take when it is told to stop.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often the folder of rules is looked at.
-const RULES_EVERY: Duration = Duration::from_secs(5);
+pub(super) const RULES_EVERY: Duration = Duration::from_secs(5);
 
 /// How often retention has its turn.
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
@@ -80,23 +79,25 @@ pub fn run(args: Args) -> CommandResult {
     }
     let unconfigured = args.config.file().is_none() && config.files.is_empty();
     let does = |role| args.role.contains(&Role::All) || args.role.is_empty() || args.role.contains(&role);
-    for (role, name) in [(Role::Index, "index"), (Role::Alert, "alert")] {
-        if args.role.contains(&role) {
-            let error = anyhow::anyhow!(
-                "this release has no role {name} of its own: the embedded store needs none; take process, serve or all"
-            );
-            return Err(Failure::new(Exit::Config, error));
-        }
+    let on_servers = config.kafka.is_some() || config.elasticsearch.is_some();
+    if args.role.contains(&Role::Alert) {
+        let error = anyhow::anyhow!("this release does not raise alerts; take all, process, index or serve");
+        return Err(Failure::new(Exit::Config, error));
+    }
+    if args.role.contains(&Role::Index) && !on_servers {
+        let error = anyhow::anyhow!(
+            "the role index brings details from Kafka to a search node, and none is configured; the embedded store \
+             needs no such role: take process, serve or all, or set [source.kafka], [elasticsearch] and [druid]"
+        );
+        return Err(Failure::new(Exit::Config, error));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    if args.role == [Role::Process]
-        && let Some(options) = ProcessOptions::of(&config)
-    {
-        return runtime.block_on(from_kafka(options, &config));
+    if on_servers {
+        return runtime.block_on(run_servers::run(config, &args.role));
     }
     if does(Role::Process) {
         let sample = (unconfigured && Path::new(SAMPLE).is_dir()).then(|| PathBuf::from(SAMPLE));
@@ -117,60 +118,20 @@ pub fn run(args: Args) -> CommandResult {
     }
 }
 
-/// The role `process` alone: from Kafka to Kafka, until it is told to stop.
-async fn from_kafka(options: ProcessOptions, config: &Config) -> CommandResult {
+/// The rules of the configuration.
+pub(super) fn load_rules(config: &Config) -> Result<Arc<LiveRules>, Failure> {
     let rules = match &config.rules {
         Some(folder) => LiveRules::of_folder(folder),
         None => LiveRules::shipped(),
     };
-    let rules = Arc::new(
-        rules.map_err(|faults| Failure::new(Exit::Config, anyhow::anyhow!("the rules do not hold\n{faults}")))?,
-    );
-    let stop = Stop::default();
-    let (asked, of_role) = (stop.clone(), Arc::clone(&rules));
-    let mut role = tokio::task::spawn_blocking(move || kafka::run(options, &of_role, &asked));
-    let mut signals = Signals::listen()?;
-    let mut rules_due = tokio::time::interval(RULES_EVERY);
-    let ended = loop {
-        tokio::select! {
-            ended = &mut role => break ended,
-            told = signals.next() => match told {
-                Wish::Stop => stop.ask(),
-                Wish::Reload => drop(rules.check_folder()),
-            },
-            _ = rules_due.tick() => drop(rules.check_folder()),
-        }
-    };
-    match ended {
-        Ok(Ok(report)) => {
-            tracing::info!(
-                records = report.ledger.records,
-                commits = report.commits,
-                "stopped; everything read is committed"
-            );
-            Ok(Exit::Done)
-        }
-        Ok(Err(error)) => {
-            let exit = if error.is_configuration() {
-                Exit::Config
-            } else {
-                Exit::Unavailable
-            };
-            Err(Failure::new(exit, error))
-        }
-        Err(error) => Err(Failure::new(Exit::Bug, error)),
-    }
+    rules
+        .map(Arc::new)
+        .map_err(|faults| Failure::new(Exit::Config, anyhow::anyhow!("the rules do not hold\n{faults}")))
 }
 
 /// Reads, stores, and serves if wanted.
 async fn whole(config: Config, sample: Option<PathBuf>, serving: bool) -> CommandResult {
-    let rules = match &config.rules {
-        Some(folder) => LiveRules::of_folder(folder),
-        None => LiveRules::shipped(),
-    };
-    let rules = Arc::new(
-        rules.map_err(|faults| Failure::new(Exit::Config, anyhow::anyhow!("the rules do not hold\n{faults}")))?,
-    );
+    let rules = load_rules(&config)?;
     let store = open_store(&config.store)?;
     let writer = store.writer();
     let holds_sample = sample.is_some() || writer_holds_sample(&writer)?;
@@ -326,7 +287,7 @@ fn parts(reader: Arc<dyn Reader>) -> Parts {
     }
 }
 
-async fn start_pages(config: &Config, parts: Parts) -> Result<Serving, Failure> {
+pub(super) async fn start_pages(config: &Config, parts: Parts) -> Result<Serving, Failure> {
     let token = |name: &str, role, secret: &Option<crate::config::Secret>| {
         secret.as_ref().map(|secret| Token {
             name: name.to_owned(),
@@ -388,14 +349,14 @@ impl serve::Ingest for PushHandle {
 }
 
 /// The signals we heed.
-struct Signals {
+pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Unavailable, error));
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
@@ -404,7 +365,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Wish {
+    pub(super) async fn next(&mut self) -> Wish {
         tokio::select! {
             _ = self.interrupt.recv() => Wish::Stop,
             _ = self.terminate.recv() => Wish::Stop,
@@ -419,7 +380,7 @@ impl Signals {
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+pub(super) enum Wish {
     Stop,
     Reload,
 }

@@ -1,6 +1,7 @@
 //! `seismolog search`; and where the answers of `search`, `trends` and `jobs` come from: the store's folder, which a
 //! service may be using meanwhile, or a running server.
 
+use super::config::FileArgs;
 use super::output::{Cell, Listing, OutputArgs, Tone, bars, left, right, shortened};
 use super::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
@@ -114,14 +115,12 @@ enum Sort {
 /// Who is asked.
 #[derive(Debug, Default, clap::Args)]
 pub struct FromArgs {
-    /// Folder of the embedded store; a service may be running on it
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "seismolog-data",
-        conflicts_with = "server"
-    )]
-    store: PathBuf,
+    #[command(flatten)]
+    config: FileArgs,
+    /// Folder of an embedded store; a service may be running on it [default: what the configuration names: the search
+    /// node and Druid, or the embedded store]
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    store: Option<PathBuf>,
     /// A running server: http://127.0.0.1:8420
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -142,8 +141,21 @@ impl FromArgs {
             Some(server) => Client::new(server, self.token.clone())
                 .map(Answers::Server)
                 .map_err(|error| Failure::new(Exit::Usage, error)),
-            None => open_store(&self.store).map(Answers::Store),
+            None => self.reader().map(Answers::Store),
         }
+    }
+}
+
+impl FromArgs {
+    fn reader(&self) -> Result<Arc<dyn Reader>, Failure> {
+        if let Some(folder) = &self.store {
+            return open_store(folder);
+        }
+        let config = self.config.load()?;
+        if config.elasticsearch.is_some() {
+            return Ok(super::run_servers::reader(&config)?);
+        }
+        open_store(&config.store)
     }
 }
 

@@ -26,10 +26,10 @@ use crate::identity::key::KeyMaker;
 use crate::rules::RuleSet;
 use memo::Memo;
 use place::Places;
-use work_out::{KnownHeaders, Remembered, known_headers, work_out};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use work_out::{KnownHeaders, Remembered, known_headers, work_out};
 
 /// Headers of throwables repeat more than whole errors, so fewer are remembered: one for so many errors.
 const HEADERS_SHARE: usize = 4;

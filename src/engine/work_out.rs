@@ -5,8 +5,8 @@
 
 use super::{Redactor, UNCLASSIFIED, stack_text};
 use crate::event::{Dimensions, ErrorEvent, Language, Part, StackTrace, Text, Throwable, Thrown};
-use crate::identity::skeleton::without_ids;
 use crate::identity::frames::Unread;
+use crate::identity::skeleton::without_ids;
 use crate::identity::{self, Identity, Told, ToldHeaders, is_short, tell_headers, tell_thrown};
 use crate::rules::{ErrorRule, OnThrown, RuleSet, ToldLine, ToldThrowable, unclassified_severity};
 use std::borrow::Cow;
@@ -36,7 +36,11 @@ impl KnownHeaders {
     /// Whether other throwables with the same headers but for digits and frames tell the same.
     pub(super) fn can_be_shared(&self) -> bool {
         // Marks stand for Java's frames only.
-        let java = self.told.trace.as_ref().is_some_and(|trace| trace.language == Language::Java);
+        let java = self
+            .told
+            .trace
+            .as_ref()
+            .is_some_and(|trace| trace.language == Language::Java);
         java && !self.may_hold_secret && !self.on.depends_on_digits()
     }
 }
@@ -140,10 +144,7 @@ pub(super) fn ask_with_throwables<R>(
     let (chain, suppressed) = trace.map(split_chain).unwrap_or_default();
     let chain_texts = messages_without_ids(&chain);
     let suppressed_texts = messages_without_ids(&suppressed);
-    ask(
-        &as_told(&chain, &chain_texts),
-        &as_told(&suppressed, &suppressed_texts),
-    )
+    ask(&as_told(&chain, &chain_texts), &as_told(&suppressed, &suppressed_texts))
 }
 
 fn messages_without_ids<'t>(throwables: &[&'t Throwable]) -> Vec<Option<Cow<'t, str>>> {

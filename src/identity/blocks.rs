@@ -262,11 +262,7 @@ impl Parts {
                 }
             }
         }
-        zero_into(
-            raw.get(from..).unwrap_or_default(),
-            Written::Escaped,
-            &mut self.headers,
-        );
+        zero_into(raw.get(from..).unwrap_or_default(), Written::Escaped, &mut self.headers);
     }
 
     /// Reads `{…},{…}]` from `open`; gives the place of the bracket, or nothing where a frame is not plain.

@@ -60,13 +60,7 @@ pub struct Unread<'t> {
 /// The frames that decide for the throwable at `index`, at most `most` of each kind. The trace may mark runs of frames
 /// that are `unread`.
 #[must_use]
-pub fn site(
-    trace: &StackTrace,
-    unread: Option<Unread<'_>>,
-    index: usize,
-    ownership: &Ownership,
-    most: usize,
-) -> Site {
+pub fn site(trace: &StackTrace, unread: Option<Unread<'_>>, index: usize, ownership: &Ownership, most: usize) -> Site {
     let raw = whole_stack(trace, unread, index);
     let any = !raw.is_empty();
     let class = trace.throwables.get(index).map_or("", |t| t.class.as_str());

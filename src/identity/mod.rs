@@ -163,7 +163,13 @@ pub fn identity(told: &Told, class: &Classified) -> Identity {
         rule: class.rule.clone(),
         template: told.template.clone(),
         exception: told.thrown.headers.exception.clone(),
-        exception_chain: told.thrown.headers.chain.iter().map(|link| link.class.clone()).collect(),
+        exception_chain: told
+            .thrown
+            .headers
+            .chain
+            .iter()
+            .map(|link| link.class.clone())
+            .collect(),
         top_frame: told.thrown.owners.first().map(|frame| frame.symbol.clone()),
         exception_template: told.thrown.headers.exception_template.clone(),
         fingerprint: Fingerprint(Recipe::of("fingerprint", &pieces)),

@@ -3,8 +3,8 @@
 //! What always holds: a clean name depends only on the name with its numbers zeroed (see [`super::skeleton`]), never
 //! on counters, hashes, loaders or line numbers; cleaning twice changes nothing that the first time left.
 
-use super::skeleton;
 use super::blocks::FrameRef;
+use super::skeleton;
 use crate::event::Language;
 use std::borrow::Cow;
 

@@ -364,7 +364,8 @@ fn find_telling(told: &mut ToldHeaders, trace: &StackTrace, rules: &IdentityRule
             chain.get(at).copied()
         }
         Some(Telling::Suppressed(at)) => {
-            told.notes.push("no cause tells: a suppressed throwable does".to_owned());
+            told.notes
+                .push("no cause tells: a suppressed throwable does".to_owned());
             beside.get(at).copied()
         }
         None => None,
@@ -390,7 +391,14 @@ fn group_pieces(pieces: &[Piece]) -> Vec<Piece> {
 }
 
 /// Class, then frames where they decide, then the message where they do not.
-fn decide(told: &mut ToldThrown, telling: &Link, message: &str, site: &Site, language: Language, rules: &IdentityRules) {
+fn decide(
+    told: &mut ToldThrown,
+    telling: &Link,
+    message: &str,
+    site: &Site,
+    language: Language,
+    rules: &IdentityRules,
+) {
     if let Some(code) = chain::code(telling) {
         told.note("the code in brackets says what happened, in whatever language the class is");
         told.piece("code", code);

@@ -297,8 +297,8 @@ impl ErrorRules {
         let mut found = SmallVec::new();
         let text = cut(line.message);
         let hits = self.literals.hits(text);
-        let depends_on_digits = self.relaxed.is_match(text, &hits, self.patterns.len())
-            || self.relaxed.any_name(line.logger.into_iter());
+        let depends_on_digits =
+            self.relaxed.is_match(text, &hits, self.patterns.len()) || self.relaxed.any_name(line.logger.into_iter());
         self.on_line(line, text, &hits, thrown.bare, &mut found);
         let holds = |one: &&Found| {
             let entry = self.entries.get(index(one.entry));

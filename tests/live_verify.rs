@@ -176,7 +176,7 @@ fn verify_is_exact_while_all_is_well_and_names_what_is_lost_or_counted_twice() {
         })
     };
     std::thread::sleep(Duration::from_secs(2));
-    let (exit, document) = verify(&file, "10s");
+    let (exit, document) = verify(&file, "60s");
     assert_eq!(exit, 0, "beside a running system: {document:#}");
     sender.join().unwrap();
 

@@ -6,6 +6,9 @@ use super::span::{Span, signed};
 use crate::store::elastic_druid::druid::{InputSums, Sums};
 use std::collections::BTreeMap;
 
+/// A number by name, as the topics say it and as another says it.
+type Named<A, B> = (&'static str, fn(&A) -> u64, fn(&B) -> u64);
+
 /// What the search node holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -111,7 +114,7 @@ fn input(look: &Look, place: &Place, out: &mut Vec<Check>) {
     out.push(compared(look, rejects, stats, rejects, &of, "rejected", told, found));
     if let Some(Ok(sums)) = &look.druid {
         let sums = sums.inputs.get(place).copied().unwrap_or_default();
-        let numbers: [(&'static str, fn(&Input) -> u64, fn(&InputSums) -> u64); 3] = [
+        let numbers: [Named<Input, InputSums>; 3] = [
             ("records", |i| i.records, |s| s.records),
             ("folded", |i| i.folded, |s| s.folded),
             ("rejected", |i| i.rejected, |s| s.rejected),
@@ -158,7 +161,7 @@ fn totals(look: &Look, out: &mut Vec<Check>) {
         Some(Err(why)) => out.push(Check::unknown("druid", "all", "events", span(|c| c.stats), why.clone())),
         None => {}
     }
-    let elastic: [(&'static str, fn(&Counted) -> u64, fn(&Held) -> u64); 2] = [
+    let elastic: [Named<Counted, Held>; 2] = [
         ("events by minute", |c| c.refused_minutes, |h| h.minutes),
         ("events by issue", |c| c.refused_issues, |h| h.issues),
     ];
@@ -238,6 +241,8 @@ fn compared(
 mod tests {
     use super::*;
     use crate::verify::Verdict;
+
+    type Harming<T> = (&'static str, fn(&mut T));
 
     fn place() -> Place {
         ("in".into(), 0)
@@ -353,7 +358,7 @@ mod tests {
             harm(&mut look);
             assert!(!checks(&look).agrees(), "{name}");
         }
-        let topics: [(&str, fn(&mut Counted)); 3] = [
+        let topics: [Harming<Counted>; 3] = [
             ("a count is missing", |c| c.stats -= 1),
             ("a detail is missing", |c| c.details -= 1),
             ("a detail is there twice", |c| c.details += 1),
@@ -363,7 +368,7 @@ mod tests {
             each(&mut look, change);
             assert!(!checks(&look).agrees(), "{name}");
         }
-        let inputs: [(&str, fn(&mut Input)); 3] = [
+        let inputs: [Harming<Input>; 3] = [
             ("a record without a fate", |i| i.records += 1),
             ("a reject is missing", |i| i.rejects -= 1),
             ("a record passed over", |i| i.next_offset += 1),

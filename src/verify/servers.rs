@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Least time one look is given, however little is left.
 const LEAST: Duration = Duration::from_secs(5);
 
+/// Most time reading our topics may take.
+const MOST: Duration = Duration::from_secs(3_600);
+
 /// How it is done.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifyOptions {
@@ -118,13 +121,13 @@ impl<'a> Servers<'a> {
 
     fn look(&mut self, until: Instant) -> Result<Look, VerifyError> {
         let names = self.config.topics.clone();
-        self.read(until)?;
+        self.read()?;
         let before = self.counted.clone();
         let (druid, druid_behind) = self.of_druid(until);
         let (elastic, index_behind) = self.of_elastic(until)?;
         let committed = self.follower.committed(&self.kafka.group_id, &self.kafka.topics)?;
-        self.read(until)?;
-        let read_again = self.read_again(until);
+        self.read()?;
+        let read_again = self.read_again(until.max(Instant::now() + LEAST));
         Ok(Look {
             before,
             after: self.counted.clone(),
@@ -144,7 +147,10 @@ impl<'a> Servers<'a> {
         })
     }
 
-    fn read(&mut self, until: Instant) -> Result<(), VerifyError> {
+    /// Not bound by the time that is given: without the topics there is nothing to compare. A broker that is silent
+    /// ends it, and a topic that grows faster than it is read.
+    fn read(&mut self) -> Result<(), VerifyError> {
+        let until = Instant::now() + MOST;
         let names = &self.config.topics;
         let counted = &mut self.counted;
         self.follower.read(until, &mut |found| {

@@ -23,11 +23,11 @@ impl Minutes {
         Self { from, to: to.max(from) }
     }
 
-    pub(super) fn from_millis(self) -> i64 {
+    pub(super) fn begins_millis(self) -> i64 {
         self.from * MINUTE
     }
 
-    pub(super) fn to_millis(self) -> i64 {
+    pub(super) fn ends_millis(self) -> i64 {
         self.to * MINUTE
     }
 }

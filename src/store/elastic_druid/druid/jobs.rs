@@ -119,7 +119,7 @@ impl DruidReader {
         let most = i64::try_from(buckets).unwrap_or(1);
         let mut question = Question::new("SELECT \"job\", ((TIMESTAMP_TO_MILLIS(\"__time\") - ");
         question
-            .number(window.from_millis())
+            .number(window.begins_millis())
             .sql(") / 60000) * ")
             .number(most)
             .sql(" / ")
@@ -143,8 +143,8 @@ impl DruidReader {
             .sql(" FROM ")
             .name(self.client.datasource())
             .sql(" WHERE \"kind\" = 'error' AND \"__time\" >= ")
-            .moment(window.from_millis())
+            .moment(window.begins_millis())
             .sql(" AND \"__time\" < ")
-            .moment(window.to_millis());
+            .moment(window.ends_millis());
     }
 }

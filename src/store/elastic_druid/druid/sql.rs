@@ -131,16 +131,8 @@ impl DruidClient {
             url: self.url(Service::Broker).to_owned(),
             error,
         };
-        match self.json(Service::Broker, &answer)? {
-            Value::Array(rows) => rows
-                .into_iter()
-                .map(|row| match row {
-                    Value::Array(row) => Ok(row),
-                    other => Err(strange(format!("a row is {other}"))),
-                })
-                .collect(),
-            _ => Err(strange("no rows".to_owned())),
-        }
+        serde_json::from_value(self.json(Service::Broker, &answer)?)
+            .map_err(|error| strange(format!("no rows: {error}")))
     }
 
     /// Druid learns of a datasource with its first row; until then its name is unknown.

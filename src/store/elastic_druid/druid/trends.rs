@@ -56,9 +56,9 @@ impl DruidReader {
         errors
             .name(self.client.datasource())
             .sql(" WHERE \"kind\" = 'error' AND \"__time\" >= ")
-            .moment(buckets.window.from_millis())
+            .moment(buckets.window.begins_millis())
             .sql(" AND \"__time\" < ")
-            .moment(buckets.window.to_millis());
+            .moment(buckets.window.ends_millis());
         if let Some(condition) = &condition {
             errors.sql(" AND ").piece(condition);
         }
@@ -102,7 +102,7 @@ impl DruidReader {
         // Without an origin, periods of minutes begin anew at every hour.
         question
             .sql(&format!("'{}', ", buckets.period()))
-            .moment(buckets.window.from_millis())
+            .moment(buckets.window.begins_millis())
             .sql(")), ");
         if known.is_empty() {
             question.sql("CAST(NULL AS VARCHAR)");
@@ -171,7 +171,7 @@ fn answer(ask: &TrendsAsk, buckets: Buckets, rows: Vec<Row>, other: Vec<u64>) ->
         });
     }
     // Counting may have gone on between the two questions.
-    series.sort_by(|a, b| b.count.cmp(&a.count));
+    series.sort_by_key(|series| std::cmp::Reverse(series.count));
     let (from, to) = buckets.ends();
     Trends {
         by: ask.by.clone(),

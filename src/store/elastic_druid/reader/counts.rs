@@ -166,6 +166,8 @@ impl Ask<'_> {
             let mut body = json!({
                 "size": PAGE,
                 "query": query,
+                // Stored fields would be unpacked for every hit: with them this takes ten times as long.
+                "stored_fields": "_none_",
                 "_source": false,
                 "sort": [{issue::ID: "asc"}],
             });

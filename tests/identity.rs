@@ -10,7 +10,7 @@
 use proptest::prelude::*;
 use seismolog::decode::{Decoder, Limits};
 use seismolog::event::{Dimensions, ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Severity, Text, Thrown};
-use seismolog::identity::{Classified, Identity, IdentityRules, Told, identity, skeleton, tell};
+use seismolog::identity::{Classified, Identity, IdentityRules, Told, identity, skeleton, tell_event};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -35,7 +35,7 @@ fn unclassified() -> Classified {
 }
 
 fn told_of(event: &ErrorEvent<'_>) -> (Told, Identity) {
-    let told = tell(event, &Dimensions::default(), &RULES);
+    let told = tell_event(event, &Dimensions::default(), &RULES);
     let identity = identity(&told, &unclassified());
     (told, identity)
 }
@@ -214,7 +214,7 @@ fn known_noise_is_one_error_per_type_in_whatever_words() {
     };
     let of = |message: &str| {
         identity(
-            &tell(&event(message, Thrown::Absent), &Dimensions::default(), &RULES),
+            &tell_event(&event(message, Thrown::Absent), &Dimensions::default(), &RULES),
             &noise,
         )
     };

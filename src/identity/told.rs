@@ -12,7 +12,7 @@ use super::symbol::class_name;
 use super::template::{template, words};
 use super::{IdentityRules, skeleton};
 use crate::decode::stack::stack_trace;
-use crate::event::{Dimensions, Language, Relation, StackTrace, Throwable, Thrown};
+use crate::event::{Dimensions, ErrorEvent, Language, Relation, StackTrace, Text, Throwable, Thrown};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -246,6 +246,18 @@ pub fn tell(thrown: ToldThrown, message: &str, logger: &str, dims: &Dimensions, 
         group_pieces,
         thrown,
     }
+}
+
+/// Decides what error an event is, all three steps in one.
+#[must_use]
+pub fn tell_event(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRules) -> Told {
+    let root_class = event.root_class.as_ref().map(Text::decoded);
+    let root_message = event.root_message.as_ref().map(Text::decoded);
+    let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
+    let headers = Arc::new(tell_headers(&event.thrown, root, rules));
+    let thrown = tell_thrown(headers, None, is_short(&event.thrown), rules);
+    let logger = event.logger.as_ref().map(Text::decoded).unwrap_or_default();
+    tell(thrown, &event.message.decoded(), &logger, dims, rules)
 }
 
 /// The root the writer names on its own, where the stack does not reach it.

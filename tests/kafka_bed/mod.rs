@@ -1,6 +1,6 @@
 //! Topics of one test on a real broker, records with a known truth, and processes of the group.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use super::schema;
 use rand::{RngExt as _, SeedableRng as _};
@@ -236,11 +236,13 @@ impl Bed {
             let minute = i64::try_from(number(0)).unwrap() * 60_000;
             *wanted.entry((minute, job)).or_default() += number(3);
         }
+        let [details_schema, stats_schema, rejects_schema] =
+            ["error-details", "error-stats", "error-rejects"].map(schema::schema);
         let mut by_stats: BTreeMap<(i64, String), u64> = BTreeMap::new();
         let (mut records, mut folded, mut rejected) = (0, 0, 0);
         let mut reached: BTreeMap<i32, i64> = BTreeMap::new();
         for stat in self.read(&self.topics.stats, |payload, _| {
-            described::<Stat>("error-stats", payload)
+            described::<Stat>(&stats_schema, payload)
         }) {
             match stat.kind {
                 StatKind::Error => {
@@ -263,7 +265,7 @@ impl Bed {
         let mut sampled = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for detail in self.read(&self.topics.details, |payload, _| {
-            described::<Detail>("error-details", payload)
+            described::<Detail>(&details_schema, payload)
         }) {
             seen.insert((detail.issue, detail.minute));
             if detail.sample.is_some() {
@@ -272,7 +274,7 @@ impl Bed {
             *by_details.entry((detail.minute, detail.job)).or_default() += detail.count;
         }
         let rejects = self.read(&self.topics.rejects, |payload, record| {
-            let reject: RejectRecord = described("error-rejects", payload);
+            let reject: RejectRecord = described(&rejects_schema, payload);
             assert_eq!(reject.decoded().unwrap(), b"{\"message\": \"half a rec");
             let key = format!("{}/{}/{}", reject.topic, reject.partition, reject.offset);
             assert_eq!(record.key, key.as_bytes());
@@ -301,10 +303,10 @@ impl Bed {
 }
 
 /// A record, after a look whether it is as its schema says.
-fn described<T: serde::de::DeserializeOwned>(topic: &str, payload: &[u8]) -> T {
+fn described<T: serde::de::DeserializeOwned>(schema: &serde_json::Value, payload: &[u8]) -> T {
     let value = serde_json::from_slice(payload).unwrap();
-    let faults = schema::faults(&schema::schema(topic), &value);
-    assert!(faults.is_empty(), "{topic}: {faults:?}");
+    let faults = schema::faults(schema, &value);
+    assert!(faults.is_empty(), "{faults:?}");
     serde_json::from_value(value).unwrap()
 }
 

@@ -189,7 +189,7 @@ impl Bed {
         let elements = committed.elements();
         let committed = elements.iter().map(|element| match element.offset() {
             Offset::Offset(offset) => offset,
-            _ => 0,
+            Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => 0,
         });
         let ends = (0..=last).map(|partition| {
             let bounds = consumer.fetch_watermarks(topic, partition, Duration::from_secs(20));
@@ -381,11 +381,18 @@ impl Drop for Member {
     }
 }
 
+/// A seed that differs from run to run.
 pub fn nanos() -> u64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    u64::try_from(since.as_nanos() & u128::from(u64::MAX)).unwrap()
+    // Differs from run to run: where this process and its stack happen to lie, and its number.
+    let here = std::process::id();
+    let begun = Instant::now();
+    u64::from(here)
+        ^ u64::try_from(
+            format!("{begun:?}")
+                .bytes()
+                .fold(7_u128, |h, b| (h * 31 + u128::from(b)) & 0xffff_ffff_ffff),
+        )
+        .unwrap()
 }
 
 pub fn wait(time: Duration) {

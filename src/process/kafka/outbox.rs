@@ -221,6 +221,10 @@ impl Outbox {
         }
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the errors are the library's, and it adds to them"
+    )]
     fn verdict(&self, error: &KafkaError, doing: &str) -> Verdict {
         match error {
             KafkaError::Transaction(said) if said.is_fatal() => Verdict::Known(self.unknown(error, doing)),

@@ -187,14 +187,14 @@ impl<'a> Admin<'a> {
     }
 
     fn refused(&self, code: Code, doing: &str) -> KafkaFault {
-        match code {
-            Code::PolicyViolation => KafkaFault::Other {
+        if code == Code::PolicyViolation {
+            return KafkaFault::Other {
                 doing: doing.to_owned(),
                 why: "a policy of the brokers forbids it".into(),
                 may_pass: false,
-            },
-            code => KafkaFault::of_code(Some(code), &code.to_string(), doing, &self.config.brokers),
+            };
         }
+        KafkaFault::of_code(Some(code), &code.to_string(), doing, &self.config.brokers)
     }
 
     fn ensure(&self, wanted: &Wanted<'_>, replicas: Option<u64>, changed: &mut Vec<Changed>) -> Result<(), KafkaFault> {

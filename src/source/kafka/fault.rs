@@ -179,9 +179,10 @@ impl KafkaFault {
                 why: why.clone(),
             };
         }
-        let code = match error {
-            KafkaError::AdminOp(code) => Some(*code),
-            other => other.rdkafka_error_code(),
+        let code = if let KafkaError::AdminOp(code) = error {
+            Some(*code)
+        } else {
+            error.rdkafka_error_code()
         };
         let mut fault = Self::of_code(code, &error.to_string(), doing, brokers);
         if let (KafkaError::Transaction(said), KafkaFault::Other { may_pass, .. }) = (error, &mut fault) {

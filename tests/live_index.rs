@@ -130,19 +130,21 @@ fn a_role_killed_at_any_moment_counts_exactly() {
 fn whatever_a_troubled_node_answers_counts_stay_exact_and_what_it_never_takes_is_in_the_rejects() {
     let (Some(node), Some(topics)) = (Node::open("trouble"), Topics::open("trouble")) else { return };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
-    let (details, mut truth) = load(4_000, 3);
+    let (details, mut truth) = load(1_500, 3);
     let poisoned = details[0].issue;
-    let proxy = Proxy::start(&support::elastic_url(), 60, Some(poisoned.to_string()), 5);
+    let proxy = Proxy::start(&support::elastic_url(), 40, Some(poisoned.to_string()), 5);
     let mut options = options(&node, &topics);
     options.elastic.urls = vec![proxy.url.clone()];
     options.elastic.timeout = Duration::from_secs(2);
-    options.limits.request_bytes = 20_000;
-    options.limits.bytes = 400_000;
+    options.limits.request_bytes = 60_000;
     let group = options.group();
-    topics.send(&details);
-    topics.send_raw(&[("0".to_owned(), b"{\"no\": delta".to_vec())]);
     let running = Running::start(options);
-    wait("the deltas", Duration::from_secs(120), || topics.behind(&group) == 0);
+    for portion in details.chunks(300) {
+        topics.send(portion);
+        pause(Duration::from_millis(500));
+    }
+    topics.send_raw(&[("0".to_owned(), b"{\"no\": delta".to_vec())]);
+    wait("the deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
     let report = running.end().unwrap();
     let seen = proxy.seen();
     assert!(seen.len() >= 9, "{seen:?}");

@@ -12,11 +12,11 @@ mod support;
 use kafka::Topics;
 use proxy::Proxy;
 use role::{MINUTE, Running, Truth, be_the_role, child, load, options, pause, wait};
-use seismolog::store::elastic_druid::elastic::documents::{details_index, issues_index, read_sample};
-use seismolog::store::elastic_druid::elastic::update::{Document, Origin, Update};
-use seismolog::store::elastic_druid::elastic::setup;
 use seismolog::index::IndexError;
 use seismolog::store::elastic_druid::elastic::ElasticError;
+use seismolog::store::elastic_druid::elastic::documents::{details_index, issues_index, read_sample};
+use seismolog::store::elastic_druid::elastic::setup;
+use seismolog::store::elastic_druid::elastic::update::{Document, Origin, Update};
 use seismolog::topics::detail::Detail;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,7 +82,9 @@ fn redelivered_and_overlapping_bulks_change_nothing() {
 
 #[test]
 fn deltas_are_counted_once_whatever_group_reads_them_and_however_often() {
-    let (Some(node), Some(topics)) = (Node::open("once"), Topics::open("once")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("once"), Topics::open("once")) else {
+        return;
+    };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
     let (details, truth) = load(3_000, 1);
     topics.send(&details);
@@ -97,7 +99,9 @@ fn deltas_are_counted_once_whatever_group_reads_them_and_however_often() {
     options.kafka.group_id.push_str("-other");
     let group = options.group();
     let running = Running::start(options);
-    wait("the deltas again", Duration::from_secs(60), || topics.behind(&group) == 0);
+    wait("the deltas again", Duration::from_secs(60), || {
+        topics.behind(&group) == 0
+    });
     let report = running.end().unwrap();
     assert_eq!((report.deltas, report.written), (3_000, 0));
     assert_eq!(Truth::stored(&node), truth);
@@ -105,7 +109,9 @@ fn deltas_are_counted_once_whatever_group_reads_them_and_however_often() {
 
 #[test]
 fn a_role_killed_at_any_moment_counts_exactly() {
-    let (Some(node), Some(topics)) = (Node::open("kill"), Topics::open("kill")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("kill"), Topics::open("kill")) else {
+        return;
+    };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
     let options = options(&node, &topics);
     let group = options.group();
@@ -128,7 +134,9 @@ fn a_role_killed_at_any_moment_counts_exactly() {
 
 #[test]
 fn whatever_a_troubled_node_answers_counts_stay_exact_and_what_it_never_takes_is_in_the_rejects() {
-    let (Some(node), Some(topics)) = (Node::open("trouble"), Topics::open("trouble")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("trouble"), Topics::open("trouble")) else {
+        return;
+    };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
     let (details, mut truth) = load(1_500, 3);
     let poisoned = details[0].issue;
@@ -177,7 +185,9 @@ fn whatever_a_troubled_node_answers_counts_stay_exact_and_what_it_never_takes_is
 
 #[test]
 fn a_role_without_the_right_to_write_stops_and_says_so() {
-    let (Some(node), Some(topics)) = (Node::open("forbidden"), Topics::open("forbidden")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("forbidden"), Topics::open("forbidden")) else {
+        return;
+    };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
     let proxy = Proxy::start(&support::elastic_url(), 0, None, 5);
     proxy.forbid();
@@ -186,14 +196,19 @@ fn a_role_without_the_right_to_write_stops_and_says_so() {
     let group = options.group();
     topics.send(&load(10, 1).0);
     let error = Running::start(options).ended().unwrap_err();
-    assert!(matches!(&error, IndexError::Elastic(ElasticError::Forbidden { .. })), "{error}");
+    assert!(
+        matches!(&error, IndexError::Elastic(ElasticError::Forbidden { .. })),
+        "{error}"
+    );
     assert!(error.advice().contains("rights"));
     assert!(topics.behind(&group) > 0);
 }
 
 #[test]
 fn a_role_whose_setup_is_missing_says_what_and_the_remedy() {
-    let (Some(node), Some(topics)) = (Node::open("bare"), Topics::open("bare")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("bare"), Topics::open("bare")) else {
+        return;
+    };
     let error = Running::start(options(&node, &topics)).ended().unwrap_err();
     assert!(error.to_string().contains("script"), "{error}");
     assert_eq!(error.advice(), "run `seismolog setup`");
@@ -201,7 +216,9 @@ fn a_role_whose_setup_is_missing_says_what_and_the_remedy() {
 
 #[test]
 fn a_topic_made_anew_is_counted_beside_the_one_before() {
-    let (Some(node), Some(topics)) = (Node::open("anew"), Topics::open("anew")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("anew"), Topics::open("anew")) else {
+        return;
+    };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
     let options = options(&node, &topics);
     let group = options.group();
@@ -211,12 +228,16 @@ fn a_topic_made_anew_is_counted_beside_the_one_before() {
     wait("the deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
     running.end().unwrap();
     topics.delete(&topics.names.details);
-    wait("the topic to go", Duration::from_secs(30), || !topics.exists(&topics.names.details));
+    wait("the topic to go", Duration::from_secs(30), || {
+        !topics.exists(&topics.names.details)
+    });
     topics.create(&topics.names.details);
     let (details, more) = load(300, 8);
     topics.send(&details);
     let running = Running::start(options);
-    wait("the deltas of the new topic", Duration::from_secs(60), || topics.behind(&group) == 0);
+    wait("the deltas of the new topic", Duration::from_secs(60), || {
+        topics.behind(&group) == 0
+    });
     running.end().unwrap();
     assert_eq!(Truth::stored(&node), truth.and(&more));
 }
@@ -229,7 +250,9 @@ fn resident_megabytes(pid: u32) -> u64 {
 
 #[test]
 fn an_outage_of_the_search_node_costs_no_memory_and_no_count() {
-    let (Some(node), Some(topics)) = (Node::open("outage"), Topics::open("outage")) else { return };
+    let (Some(node), Some(topics)) = (Node::open("outage"), Topics::open("outage")) else {
+        return;
+    };
     node.wait(setup(&node.elastic, &node.config)).unwrap();
     let proxy = Proxy::start(&support::elastic_url(), 0, None, 5);
     let mut options = options(&node, &topics);
@@ -239,7 +262,9 @@ fn an_outage_of_the_search_node_costs_no_memory_and_no_count() {
     let (details, mut truth) = load(200, 1);
     topics.send(&details);
     let mut role = child(&options);
-    wait("the first deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
+    wait("the first deltas", Duration::from_secs(60), || {
+        topics.behind(&group) == 0
+    });
     proxy.down(true);
     // About 60 MB: many times what the role may hold.
     for round in 0..3_u64 {

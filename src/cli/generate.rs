@@ -178,7 +178,11 @@ fn to_kafka(args: &Args, rate: u64, generator: &mut Generator) -> Result<(), Fai
     let topic = args.topic.clone().or_else(|| kafka.topics.first().cloned());
     let topic = topic.unwrap_or_else(|| "flink-errors".to_owned());
     let told = |fault: KafkaFault| {
-        let exit = if fault.may_pass() { Exit::Unavailable } else { Exit::Config };
+        let exit = if fault.may_pass() {
+            Exit::Unavailable
+        } else {
+            Exit::Config
+        };
         Failure::new(exit, anyhow::anyhow!("{fault}; {}", fault.advice()))
     };
     if !load::exists(&kafka, &topic).map_err(told)? {

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 pub mod config;
+pub mod dlq;
 pub mod explain;
 pub mod generate;
 pub mod ingest;
@@ -49,6 +50,8 @@ enum Command {
     Rules(rules::Args),
     /// Show, check or print the default configuration
     Config(config::Args),
+    /// List, show or replay what was rejected
+    Dlq(dlq::Args),
     /// Make realistic load with a known truth
     Generate(generate::Args),
 }
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Jobs(args) => jobs::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
+        Command::Dlq(args) => dlq::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -151,7 +151,11 @@ async fn from_kafka(options: ProcessOptions, config: &Config) -> CommandResult {
             Ok(Exit::Done)
         }
         Ok(Err(error)) => {
-            let exit = if error.is_configuration() { Exit::Config } else { Exit::Unavailable };
+            let exit = if error.is_configuration() {
+                Exit::Config
+            } else {
+                Exit::Unavailable
+            };
             Err(Failure::new(exit, error))
         }
         Err(error) => Err(Failure::new(Exit::Bug, error)),

@@ -78,9 +78,15 @@ pub(super) async fn settle(
 ) -> Result<String, Unsettled> {
     for _ in 0..3 {
         let stored = path(elastic.prefix(), place, "_doc");
-        let found = elastic.find(Method::Get, &stored, &[], None).await.map_err(Unsettled::Elastic)?;
+        let found = elastic
+            .find(Method::Get, &stored, &[], None)
+            .await
+            .map_err(Unsettled::Elastic)?;
         let source = found.as_ref().and_then(|found| found.get("_source"));
-        let Some(name) = source.and_then(|source| source.get("incarnation")).and_then(Value::as_str) else {
+        let Some(name) = source
+            .and_then(|source| source.get("incarnation"))
+            .and_then(Value::as_str)
+        else {
             let name = fresh(place, clock);
             let body = document(place, &name, None, clock);
             let create = path(elastic.prefix(), place, "_create");
@@ -119,7 +125,13 @@ pub(super) async fn settle(
             "the topic was made anew: its records are counted as new ones"
         );
         // Only over the document that was judged: two of us must not choose two names.
-        let meta = |key: &str| found.as_ref().and_then(|found| found.get(key)).and_then(Value::as_i64).unwrap_or(0);
+        let meta = |key: &str| {
+            found
+                .as_ref()
+                .and_then(|found| found.get(key))
+                .and_then(Value::as_i64)
+                .unwrap_or(0)
+        };
         let (number, term) = (meta("_seq_no").to_string(), meta("_primary_term").to_string());
         let query = [("if_seq_no", number.as_str()), ("if_primary_term", term.as_str())];
         let body = document(place, &name, None, clock);

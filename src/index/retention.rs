@@ -59,9 +59,14 @@ pub async fn remove_old(elastic: &Elastic, age: Duration, now_millis: i64) -> Re
 
 /// Whether an index is that of a day which ended at or before a time.
 fn ended_before(prefix: &str, index: &str, millis: i64) -> bool {
-    let day = index.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("-details-"));
-    let Some(begins) = day.and_then(|day| format!("{}T00:00:00Z", day.replace('.', "-")).parse::<jiff::Timestamp>().ok())
-    else {
+    let day = index
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix("-details-"));
+    let Some(begins) = day.and_then(|day| {
+        format!("{}T00:00:00Z", day.replace('.', "-"))
+            .parse::<jiff::Timestamp>()
+            .ok()
+    }) else {
         return false;
     };
     let begins = begins.as_millisecond();

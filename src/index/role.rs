@@ -1,7 +1,7 @@
 //! The loop that owns the consumer.
 
 use super::assignment::{Hooks, Move};
-use super::commit::{Committer, Positions};
+use super::commit::{CommitFault, Committer, Positions};
 use super::deliver::{Delivered, deliver};
 use super::gather::{Batch, OfPartition, Reached, Read, Refused};
 use super::incarnation::{self, Known, Place, Unsettled};
@@ -11,8 +11,8 @@ use crate::process::stop::Stop;
 use crate::source::kafka::check::Questions;
 use crate::source::kafka::client::Calls;
 use crate::source::kafka::{KafkaFault, KafkaSettings};
-use crate::store::elastic_druid::elastic::update::{Document, Update};
 use crate::store::elastic_druid::elastic::documents::{details_index, issues_index};
+use crate::store::elastic_druid::elastic::update::{Document, Update};
 use crate::store::elastic_druid::elastic::{Elastic, ElasticError, setup};
 use crate::telemetry::metrics::{self, Metric};
 use crate::topics::reject::{RejectRecord, Stage};
@@ -80,7 +80,11 @@ pub fn run(options: &IndexOptions, stop: &Stop) -> Result<Report, IndexError> {
         match ended {
             Err(IndexError::Kafka(fault)) if fault.may_pass() => {
                 tracing::warn!(%fault, "Kafka does not go on for now");
-                pause = if begun.elapsed() > pause * 4 { AGAIN } else { (pause * 2).min(Duration::from_secs(5)) };
+                pause = if begun.elapsed() > pause * 4 {
+                    AGAIN
+                } else {
+                    (pause * 2).min(Duration::from_secs(5))
+                };
                 if stop.wait(pause) {
                     break Ok(());
                 }
@@ -184,7 +188,10 @@ impl<'a> Session<'a> {
         report: &'a mut Report,
     ) -> Result<Self, IndexError> {
         let topic = &options.topics.details;
-        if Questions::new(&options.kafka, Duration::from_secs(10))?.partitions(topic)?.is_none() {
+        if Questions::new(&options.kafka, Duration::from_secs(10))?
+            .partitions(topic)?
+            .is_none()
+        {
             let topic = topic.clone();
             return Err(KafkaFault::NoTopic { topic, ours: true }.into());
         }
@@ -477,7 +484,13 @@ impl<'a> Session<'a> {
             metrics::set(Metric::IndexSearchableMillis, took);
             metrics::add_seconds(Metric::IndexSearchableSeconds, Duration::from_millis(took));
         }
-        let rejects = rejects(&self.options.topics.details, &flight.told, &delivered, now, self.elastic.prefix());
+        let rejects = rejects(
+            &self.options.topics.details,
+            &flight.told,
+            &delivered,
+            now,
+            self.elastic.prefix(),
+        );
         let deltas = flight.told.values().map(|told| told.deltas).sum();
         self.report.deltas += deltas;
         metrics::add(Metric::IndexDeltas, deltas);
@@ -518,14 +531,12 @@ impl<'a> Session<'a> {
                 self.fated = None;
             }
             // Offsets alone: the next batch commits them as well.
-            Err(fault) if fated.rejects.is_empty() => {
+            Err(CommitFault::Later(fault)) if fated.rejects.is_empty() => {
                 tracing::debug!(%fault, "offsets are committed with the next batch");
                 self.fated = None;
             }
-            Err(fault @ (KafkaFault::NoTopic { .. } | KafkaFault::NoRight { .. } | KafkaFault::NotLetIn { .. })) => {
-                return Err(fault.into());
-            }
-            Err(fault) => {
+            Err(CommitFault::Never(fault)) => return Err(fault.into()),
+            Err(CommitFault::Later(fault)) => {
                 tracing::warn!(%fault, "rejects are committed later");
                 fated.again_at = Instant::now() + AGAIN;
             }
@@ -643,7 +654,12 @@ fn rejects(
             Document::Issue(_) => issues_index(prefix),
         };
         let detail = format!("{index}: {}", refusal.reason);
-        tracing::warn!(index, kind = refusal.kind, reason = refusal.reason, "the search node will not take an update");
+        tracing::warn!(
+            index,
+            kind = refusal.kind,
+            reason = refusal.reason,
+            "the search node will not take an update"
+        );
         for (part, offset) in refusal.update.origins() {
             let partition = part.rsplit_once('/').and_then(|(_, number)| number.parse().ok());
             let Some(partition) = partition else { continue };

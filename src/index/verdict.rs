@@ -54,7 +54,10 @@ pub(super) enum AnswerFault {
 /// Verdicts by position, counted first.
 pub(super) fn verdicts(sent: usize, body: &[u8]) -> Result<Vec<Verdict>, AnswerFault> {
     let answer: Value = serde_json::from_slice(body).map_err(|_| AnswerFault::Unreadable)?;
-    let items = answer.get("items").and_then(Value::as_array).ok_or(AnswerFault::Unreadable)?;
+    let items = answer
+        .get("items")
+        .and_then(Value::as_array)
+        .ok_or(AnswerFault::Unreadable)?;
     if items.len() != sent {
         return Err(AnswerFault::Miscounted { sent, got: items.len() });
     }
@@ -65,7 +68,10 @@ pub(super) fn verdicts(sent: usize, body: &[u8]) -> Result<Vec<Verdict>, AnswerF
 }
 
 fn of_item(item: &Value) -> Verdict {
-    let status = item.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+    let status = item
+        .get("status")
+        .and_then(Value::as_u64)
+        .and_then(|status| u16::try_from(status).ok());
     let (kind, reason) = item.get("error").map_or_else(|| (String::new(), String::new()), fault);
     match status.unwrap_or(0) {
         200..=299 => match item.get("result").and_then(Value::as_str) {
@@ -134,8 +140,18 @@ mod tests {
             (401, "security_exception", "", "stop"),
             (403, "security_exception", "", "stop"),
             (403, "cluster_block_exception", "read-only", "retry"),
-            (400, "validation_exception", "this cluster currently has [1000]/[1000] maximum normal shards open", "retry"),
-            (400, "illegal_argument_exception", "unable to find script [x] in cluster state", "retry"),
+            (
+                400,
+                "validation_exception",
+                "this cluster currently has [1000]/[1000] maximum normal shards open",
+                "retry",
+            ),
+            (
+                400,
+                "illegal_argument_exception",
+                "unable to find script [x] in cluster state",
+                "retry",
+            ),
             (404, "index_not_found_exception", "", "retry"),
             (400, "index_closed_exception", "", "retry"),
         ] {
@@ -147,8 +163,14 @@ mod tests {
     fn an_answer_is_counted_before_it_is_believed() {
         let item = json!({"update": {"status": 200, "result": "noop"}});
         let body = |items: &[Value]| json!({"items": items}).to_string().into_bytes();
-        assert_eq!(verdicts(1, &body(std::slice::from_ref(&item))), Ok(vec![Verdict::Unchanged]));
-        assert_eq!(verdicts(2, &body(&[item])), Err(AnswerFault::Miscounted { sent: 2, got: 1 }));
+        assert_eq!(
+            verdicts(1, &body(std::slice::from_ref(&item))),
+            Ok(vec![Verdict::Unchanged])
+        );
+        assert_eq!(
+            verdicts(2, &body(&[item])),
+            Err(AnswerFault::Miscounted { sent: 2, got: 1 })
+        );
         for bad in ["", "{", "{}", r#"{"items":[{}]}"#, "null"] {
             assert_eq!(verdicts(1, bad.as_bytes()), Err(AnswerFault::Unreadable), "{bad}");
         }

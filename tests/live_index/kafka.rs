@@ -6,7 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer, DefaultProducerContext};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use seismolog::config::servers::{KafkaConfig, TopicNames};
 use seismolog::topics::detail::Detail;
 use seismolog::topics::reject::RejectRecord;
@@ -51,7 +51,10 @@ impl Topics {
     pub(crate) fn open(name: &str) -> Option<Self> {
         let unique = format!("t-elastic-{name}-{:08x}", rand::random::<u32>());
         let kafka = config(&unique);
-        let probe: BaseConsumer = ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap();
+        let probe: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers())
+            .create()
+            .unwrap();
         if let Err(error) = probe.fetch_metadata(None, Duration::from_secs(5)) {
             skip(&format!("Kafka at {}", brokers()), &error.to_string());
             return None;
@@ -63,7 +66,10 @@ impl Topics {
                 ..TopicNames::default()
             },
             kafka,
-            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
         };
         topics.create(&topics.names.details.clone());
         topics.create(&topics.names.rejects.clone());
@@ -71,12 +77,18 @@ impl Topics {
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
-        ClientConfig::new().set("bootstrap.servers", brokers()).create().unwrap()
+        ClientConfig::new()
+            .set("bootstrap.servers", brokers())
+            .create()
+            .unwrap()
     }
 
     pub(crate) fn create(&self, topic: &str) {
         let new = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
-        let done = self.runtime.block_on(self.admin().create_topics([&new], &AdminOptions::new())).unwrap();
+        let done = self
+            .runtime
+            .block_on(self.admin().create_topics([&new], &AdminOptions::new()))
+            .unwrap();
         assert!(done.iter().all(Result::is_ok), "{done:?}");
     }
 
@@ -85,7 +97,10 @@ impl Topics {
     }
 
     pub(crate) fn delete(&self, topic: &str) {
-        drop(self.runtime.block_on(self.admin().delete_topics(&[topic], &AdminOptions::new())));
+        drop(
+            self.runtime
+                .block_on(self.admin().delete_topics(&[topic], &AdminOptions::new())),
+        );
     }
 
     /// Writes deltas, keyed by their issue.
@@ -106,7 +121,13 @@ impl Topics {
         for (key, value) in records {
             let mut record = BaseRecord::to(&self.names.details).key(key).payload(value);
             while let Err((error, back)) = producer.send(record) {
-                assert!(matches!(error, KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull)), "{error}");
+                assert!(
+                    matches!(
+                        error,
+                        KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull)
+                    ),
+                    "{error}"
+                );
                 std::thread::yield_now();
                 record = back;
             }

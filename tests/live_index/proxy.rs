@@ -33,7 +33,11 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn start(node: &str, share: u64, poisoned: Option<String>, seed: u64) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         drop(rustls::crypto::ring::default_provider().install_default());
         let trouble = Arc::new(Trouble {
             node: node.to_owned(),
@@ -89,7 +93,10 @@ impl Trouble {
 
     async fn forward(&self, asked: &Asked, body: Vec<u8>) -> Answer {
         let method = asked.method.parse().unwrap();
-        let request = self.client.request(method, format!("{}{}", self.node, asked.path)).body(body);
+        let request = self
+            .client
+            .request(method, format!("{}{}", self.node, asked.path))
+            .body(body);
         let response = request.header("content-type", &asked.kind).send().await.unwrap();
         let status = response.status().as_u16();
         (status, response.bytes().await.unwrap().to_vec())
@@ -123,7 +130,9 @@ async fn connection(trouble: &Trouble, stream: TcpStream) -> std::io::Result<()>
     loop {
         line.clear();
         stream.read_line(&mut line).await?;
-        let Some((name, value)) = line.trim().split_once(':') else { break };
+        let Some((name, value)) = line.trim().split_once(':') else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().unwrap(),
             "content-type" => kind = value.trim().to_owned(),
@@ -171,7 +180,11 @@ async fn answer(trouble: &Trouble, asked: &Asked) -> Sent {
     if trouble.forbidden.load(Ordering::SeqCst) {
         return refusal(403, "security_exception");
     }
-    let kind = if trouble.roll(100) < trouble.share { trouble.roll(8) } else { 99 };
+    let kind = if trouble.roll(100) < trouble.share {
+        trouble.roll(8)
+    } else {
+        99
+    };
     match kind {
         0 => {
             trouble.note("429");
@@ -215,10 +228,12 @@ async fn items(trouble: &Trouble, asked: &Asked, share: u64) -> Answer {
     while let (Some(action), Some(update)) = (lines.next(), lines.next()) {
         let told: Value = serde_json::from_str(action).unwrap();
         let id = told["update"]["_id"].as_str().unwrap();
-        let fault = |status: u16, kind: &str| {
-            json!({"update": {"_id": id, "status": status, "error": {"type": kind, "reason": "one item"}}})
-        };
-        if trouble.poisoned.as_ref().is_some_and(|poisoned| id.starts_with(poisoned)) {
+        let fault = |status: u16, kind: &str| json!({"update": {"_id": id, "status": status, "error": {"type": kind, "reason": "one item"}}});
+        if trouble
+            .poisoned
+            .as_ref()
+            .is_some_and(|poisoned| id.starts_with(poisoned))
+        {
             trouble.note("item 400");
             refused.push(Some(fault(400, "mapper_parsing_exception")));
         } else if trouble.roll(100) < share {
@@ -247,6 +262,9 @@ async fn items(trouble: &Trouble, asked: &Asked, share: u64) -> Answer {
         passed = answered["items"].as_array().unwrap().clone();
     }
     let mut passed = passed.into_iter();
-    let items: Vec<Value> = refused.into_iter().map(|fault| fault.unwrap_or_else(|| passed.next().unwrap())).collect();
+    let items: Vec<Value> = refused
+        .into_iter()
+        .map(|fault| fault.unwrap_or_else(|| passed.next().unwrap()))
+        .collect();
     (200, json!({"errors": true, "items": items}).to_string().into_bytes())
 }

@@ -35,7 +35,10 @@ impl Running {
         let stop = Stop::default();
         let asked = stop.clone();
         let thread = std::thread::spawn(move || run(&options, &asked));
-        Self { stop, thread: Some(thread) }
+        Self {
+            stop,
+            thread: Some(thread),
+        }
     }
 
     pub(crate) fn end(mut self) -> Result<Report, IndexError> {
@@ -45,7 +48,9 @@ impl Running {
 
     /// What it ended with by itself.
     pub(crate) fn ended(mut self) -> Result<Report, IndexError> {
-        wait("the role to end", Duration::from_secs(60), || self.thread.as_ref().unwrap().is_finished());
+        wait("the role to end", Duration::from_secs(60), || {
+            self.thread.as_ref().unwrap().is_finished()
+        });
         self.thread.take().unwrap().join().unwrap()
     }
 }
@@ -127,14 +132,17 @@ impl Truth {
     pub(crate) fn stored(node: &Node) -> Self {
         node.refresh();
         let mut truth = Self::default();
-        let text = |source: &serde_json::Map<String, serde_json::Value>, key: &str| source[key].as_str().unwrap().to_owned();
+        let text =
+            |source: &serde_json::Map<String, serde_json::Value>, key: &str| source[key].as_str().unwrap().to_owned();
         for source in node.all(&format!("{}-issues", node.prefix())) {
             let total = source["seismolog.total"].as_u64().unwrap();
             truth.issues.insert(text(&source, "seismolog.issue"), total);
         }
         for source in node.all(&format!("{}-details-*", node.prefix())) {
             let count = source["seismolog.count"].as_u64().unwrap();
-            truth.minutes.insert((text(&source, "seismolog.issue"), text(&source, "@timestamp")), count);
+            truth
+                .minutes
+                .insert((text(&source, "seismolog.issue"), text(&source, "@timestamp")), count);
         }
         truth
     }

@@ -161,7 +161,13 @@ pub(super) fn encode(contents: Contents<'_>, sent: &Sent, largest: Largest) -> (
         push_stat(&mut records, row, minute.of(row.minute));
     }
     for reject in &flush.rejects {
-        push_reject(&mut records, reject, contents.topic, contents.partition, largest.rejects);
+        push_reject(
+            &mut records,
+            reject,
+            contents.topic,
+            contents.partition,
+            largest.rejects,
+        );
     }
     let heartbeat = contents.heartbeat;
     // An idle partition's watermark is the present: a beat in an old minute would open old segments again and again.

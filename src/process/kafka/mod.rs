@@ -86,7 +86,7 @@ impl ProcessOptions {
 pub enum KafkaProcessError {
     /// Kafka, for a reason that does not pass by itself.
     #[error("{0}; {advice}", advice = .0.advice())]
-    Kafka(#[from] KafkaFault),
+    Kafka(KafkaFault),
     /// A bug in the accounting; nothing of the flush was sent.
     #[error(transparent)]
     Ledger(#[from] LedgerBroken),
@@ -96,6 +96,12 @@ pub enum KafkaProcessError {
     /// A thread could not be started.
     #[error("could not start a thread: {0}")]
     Thread(String),
+}
+
+impl From<KafkaFault> for KafkaProcessError {
+    fn from(fault: KafkaFault) -> Self {
+        KafkaProcessError::Kafka(fault)
+    }
 }
 
 impl KafkaProcessError {
@@ -146,11 +152,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When a topic, a right or a password is missing, or a thread cannot be started.
-pub fn start(
-    options: ProcessOptions,
-    rules: &Arc<LiveRules>,
-    stop: &Stop,
-) -> Result<KafkaProcess, KafkaProcessError> {
+pub fn start(options: ProcessOptions, rules: &Arc<LiveRules>, stop: &Stop) -> Result<KafkaProcess, KafkaProcessError> {
     while let Err(fault) = check_process(&options.kafka, &options.topics, FIRST_LOOK) {
         if !fault.may_pass() {
             return Err(fault.into());

@@ -113,7 +113,9 @@ fn read(options: &ProcessOptions, names: &Names, stop: &Stop) -> Result<(), Kafk
     if let Some(error) = found.and_then(rdkafka::metadata::MetadataTopic::error) {
         return Err(KafkaError::MetadataFetch(error.into()));
     }
-    let partitions: Vec<i32> = found.map(|t| t.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
+    let partitions: Vec<i32> = found
+        .map(|t| t.partitions().iter().map(|p| p.id()).collect())
+        .unwrap_or_default();
     let mut list = TopicPartitionList::new();
     for partition in &partitions {
         list.add_partition_offset(topic, *partition, Offset::Beginning)?;

@@ -8,11 +8,11 @@
 use super::encode::{Record, Topic};
 use super::watch::Watch;
 use crate::config::servers::TopicNames;
+use crate::process::kafka::ProcessOptions;
+use crate::process::stop::Stop;
 use crate::source::kafka::client::{Calls, Undelivered};
 use crate::source::kafka::settings::TRANSACTION_TIMEOUT;
 use crate::source::kafka::{KafkaFault, KafkaSettings};
-use crate::process::kafka::ProcessOptions;
-use crate::process::stop::Stop;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
@@ -63,7 +63,12 @@ impl Outbox {
             if let Some((code, said)) = producer.context().take_last()
                 && why.may_pass()
             {
-                why = KafkaFault::of_code(Some(code), &said, "beginning as a transactional producer", &kafka.brokers);
+                why = KafkaFault::of_code(
+                    Some(code),
+                    &said,
+                    "beginning as a transactional producer",
+                    &kafka.brokers,
+                );
             }
             if !why.may_pass() {
                 return Err(why);
@@ -234,7 +239,10 @@ impl Outbox {
 
     fn unknown(&self, error: &KafkaError, doing: &str) -> Failed {
         let fatal = self.producer.client().fatal_error();
-        let code = fatal.as_ref().map(|(code, _)| *code).or_else(|| error.rdkafka_error_code());
+        let code = fatal
+            .as_ref()
+            .map(|(code, _)| *code)
+            .or_else(|| error.rdkafka_error_code());
         let fenced = [Code::Fenced, Code::ProducerFenced, Code::InvalidProducerEpoch];
         if code.is_some_and(|code| fenced.contains(&code)) {
             return Failed::Fenced(fatal.map_or_else(|| error.to_string(), |(_, why)| why));
@@ -261,7 +269,11 @@ enum Step {
 /// Whether what was not delivered was too large.
 fn too_large<'a>(undelivered: Option<Undelivered>, mut records: impl Iterator<Item = Record<'a>>) -> Option<Failed> {
     let undelivered = undelivered?;
-    let sizes = [Code::MessageSizeTooLarge, Code::MessageBatchTooLarge, Code::InvalidMessageSize];
+    let sizes = [
+        Code::MessageSizeTooLarge,
+        Code::MessageBatchTooLarge,
+        Code::InvalidMessageSize,
+    ];
     if !sizes.contains(&undelivered.code) {
         return None;
     }

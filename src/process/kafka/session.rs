@@ -1,11 +1,11 @@
 //! Consumer and producer of a session, and the loop around them.
 
+use super::KafkaProcessError;
 use super::encode::{self, Records, Topic};
 use super::outbox::{Failed, Outbox};
 use super::share::Share;
 use super::watch::{self, Moved, Watch};
 use super::worker::Worker;
-use super::KafkaProcessError;
 use crate::fold::FoldLimits;
 use crate::source::kafka::client::Calls;
 use crate::source::kafka::{KafkaFault, KafkaSettings};
@@ -79,7 +79,9 @@ impl<'w> Session<'w> {
             .create_with_context(watch)
             .map_err(|error| fault(&error, "setting up a consumer"))?;
         let topics: Vec<&str> = options.kafka.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(|error| fault(&error, "subscribing"))?;
+        consumer
+            .subscribe(&topics)
+            .map_err(|error| fault(&error, "subscribing"))?;
         Ok(Some(Self {
             now: options.clock.now_millis(),
             worker,
@@ -158,7 +160,12 @@ impl<'w> Session<'w> {
                 // The library hands out again what it held when a partition was resumed.
                 continue;
             }
-            share.take(&mut self.worker.engine, offset, message.payload().unwrap_or_default(), self.now);
+            share.take(
+                &mut self.worker.engine,
+                offset,
+                message.payload().unwrap_or_default(),
+                self.now,
+            );
         }
         Ok(())
     }
@@ -176,7 +183,10 @@ impl<'w> Session<'w> {
                 .into(),
             )
         };
-        #[allow(clippy::wildcard_enum_match_arm, reason = "the codes are the library's, and it adds to them")]
+        #[allow(
+            clippy::wildcard_enum_match_arm,
+            reason = "the codes are the library's, and it adds to them"
+        )]
         match (error, code) {
             (KafkaError::MessageConsumptionFatal(_), Some(Code::FencedInstanceId)) => {
                 Err(replaced("another member joined the group under our name".into()))
@@ -282,10 +292,14 @@ impl<'w> Session<'w> {
             "partitions taken"
         );
         // A partition that comes again begins anew, whatever was held of it.
-        self.shares
-            .retain(|share| !fresh.iter().any(|new| new.partition == share.partition && new.topic == share.topic));
+        self.shares.retain(|share| {
+            !fresh
+                .iter()
+                .any(|new| new.partition == share.partition && new.topic == share.topic)
+        });
         self.shares.append(&mut fresh);
-        self.shares.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        self.shares
+            .sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
         self.last = 0;
         // What was paused stays so; the new ones are paused with the next look.
         self.paused = false;
@@ -349,7 +363,9 @@ impl<'w> Session<'w> {
         };
         let mut lag = 0;
         for share in &mut self.shares {
-            let of_partition = progress.get(&*share.topic).and_then(|topic| topic.get(&share.partition));
+            let of_partition = progress
+                .get(&*share.topic)
+                .and_then(|topic| topic.get(&share.partition));
             let Some(found) = of_partition else {
                 continue;
             };
@@ -427,7 +443,9 @@ impl<'w> Session<'w> {
         let staged = self.shares.iter().filter_map(Share::records);
         let records = staged.chain(self.names.as_ref()).flat_map(Records::iter);
         let sending = Instant::now();
-        let done = self.outbox.commit(records, &offsets, &self.consumer, &worker.options.topics);
+        let done = self
+            .outbox
+            .commit(records, &offsets, &self.consumer, &worker.options.topics);
         metrics::add_seconds(Metric::KafkaCommitSeconds, sending.elapsed());
         match done {
             Ok(()) => {
@@ -528,7 +546,11 @@ impl<'w> Session<'w> {
         for share in &self.shares {
             list.add_partition(&share.topic, share.partition);
         }
-        let done = if hold { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        let done = if hold {
+            self.consumer.pause(&list)
+        } else {
+            self.consumer.resume(&list)
+        };
         match done {
             Ok(()) => {
                 self.paused = hold;

@@ -176,12 +176,10 @@ impl<'a> Admin<'a> {
         })
     }
 
-    fn wait<T>(
-        &self,
-        asked: impl Future<Output = Result<T, KafkaError>>,
-        doing: &str,
-    ) -> Result<T, KafkaFault> {
-        let answered = self.runtime.block_on(async { tokio::time::timeout(WAIT * 2, asked).await });
+    fn wait<T>(&self, asked: impl Future<Output = Result<T, KafkaError>>, doing: &str) -> Result<T, KafkaFault> {
+        let answered = self
+            .runtime
+            .block_on(async { tokio::time::timeout(WAIT * 2, asked).await });
         match answered {
             Ok(answered) => answered.map_err(|error| self.questions.fault(&error, doing)),
             Err(_) => Err(self.refused(Code::OperationTimedOut, doing)),
@@ -263,7 +261,12 @@ impl<'a> Admin<'a> {
         let Some(present) = present else {
             return Ok(());
         };
-        let value = |name: &str| present.get(name).and_then(|entry| entry.value.clone()).unwrap_or_default();
+        let value = |name: &str| {
+            present
+                .get(name)
+                .and_then(|entry| entry.value.clone())
+                .unwrap_or_default()
+        };
         let other: Vec<(&str, String, &String)> = wanted
             .settings
             .iter()

@@ -40,8 +40,12 @@ impl<'a> Questions<'a> {
         loop {
             // Tokens and errors are served by polling.
             drop(self.consumer.poll(Duration::ZERO));
-            let slice = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(2));
-            let asked = self.consumer.fetch_metadata(Some(topic), slice.max(Duration::from_millis(100)));
+            let slice = until
+                .saturating_duration_since(Instant::now())
+                .min(Duration::from_secs(2));
+            let asked = self
+                .consumer
+                .fetch_metadata(Some(topic), slice.max(Duration::from_millis(100)));
             let error = match asked {
                 Ok(metadata) => {
                     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
@@ -81,9 +85,7 @@ impl<'a> Questions<'a> {
     pub(crate) fn fault(&self, error: &KafkaError, doing: &str) -> KafkaFault {
         let plain = KafkaFault::of(error, doing, &self.config.brokers);
         match self.consumer.context().take_last() {
-            Some((code, why)) if plain.may_pass() => {
-                KafkaFault::of_code(Some(code), &why, doing, &self.config.brokers)
-            }
+            Some((code, why)) if plain.may_pass() => KafkaFault::of_code(Some(code), &why, doing, &self.config.brokers),
             Some(_) | None => plain,
         }
     }

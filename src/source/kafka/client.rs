@@ -76,6 +76,10 @@ impl ClientContext for Calls {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is no error.
+        if error.rdkafka_error_code() == Some(Code::PartitionEOF) {
+            return;
+        }
         tracing::debug!(%error, reason, "kafka");
         let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
         let held = (code, reason.to_owned());
@@ -123,7 +127,10 @@ fn token_of(token: &str, path: &Path) -> Result<OAuthToken, Box<dyn Error>> {
         .get("exp")
         .and_then(serde_json::Value::as_i64)
         .ok_or_else(|| format!("the token in {} does not say when it expires", path.display()))?;
-    let subject = claims.get("sub").and_then(serde_json::Value::as_str).unwrap_or("seismolog");
+    let subject = claims
+        .get("sub")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or("seismolog");
     Ok(OAuthToken {
         token: token.to_owned(),
         principal_name: subject.to_owned(),
@@ -142,9 +149,15 @@ mod tests {
         let path = dir.path().join("token");
         std::fs::write(&path, format!("e30.{body}.sig\n")).unwrap();
         let token = Calls::new(Some(path.clone())).generate_oauth_token(None).unwrap();
-        assert_eq!((token.principal_name.as_str(), token.lifetime_ms), ("logs", 1_795_222_384_000));
+        assert_eq!(
+            (token.principal_name.as_str(), token.lifetime_ms),
+            ("logs", 1_795_222_384_000)
+        );
         std::fs::write(&path, "secret-that-is-no-jwt").unwrap();
-        let error = Calls::new(Some(path)).generate_oauth_token(None).unwrap_err().to_string();
+        let error = Calls::new(Some(path))
+            .generate_oauth_token(None)
+            .unwrap_err()
+            .to_string();
         assert!(error.ends_with("is not a JWT") && !error.contains("secret"), "{error}");
     }
 }

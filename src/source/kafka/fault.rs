@@ -215,12 +215,12 @@ impl KafkaFault {
                 brokers: brokers.to_owned(),
                 why,
             },
-            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL | Code::UnsupportedSASLMechanism) => {
-                KafkaFault::NotLetIn {
-                    brokers: brokers.to_owned(),
-                    why,
-                }
-            }
+            Some(
+                Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL | Code::UnsupportedSASLMechanism,
+            ) => KafkaFault::NotLetIn {
+                brokers: brokers.to_owned(),
+                why,
+            },
             Some(Code::TopicAuthorizationFailed) => right(&format!("use a topic ({doing})")),
             Some(Code::GroupAuthorizationFailed) => right("read as a member of the group"),
             Some(Code::TransactionalIdAuthorizationFailed) => right("write in transactions"),

@@ -38,7 +38,7 @@ impl<'a> KafkaSettings<'a> {
             .set("client.software.name", "seismolog")
             .set("client.software.version", env!("CARGO_PKG_VERSION"))
             .set("socket.keepalive.enable", "true")
-            .set("socket.timeout.ms", "15000")
+            .set("socket.timeout.ms", "10000")
             .set("reconnect.backoff.ms", "100")
             .set("reconnect.backoff.max.ms", "3000")
             .set("allow.auto.create.topics", "false")
@@ -109,7 +109,10 @@ impl<'a> KafkaSettings<'a> {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed");
         // A group of the newer protocol has its assignor at the broker.
-        if client.get("group.protocol").is_none_or(|protocol| protocol == "classic") {
+        if client
+            .get("group.protocol")
+            .is_none_or(|protocol| protocol == "classic")
+        {
             client.set("partition.assignment.strategy", "cooperative-sticky");
         }
         client
@@ -119,7 +122,10 @@ impl<'a> KafkaSettings<'a> {
     #[must_use]
     pub fn reader(&self) -> ClientConfig {
         let mut client = self.common();
-        defaults(&mut client, &[("fetch.wait.max.ms", "100"), ("queued.max.messages.kbytes", "16384")]);
+        defaults(
+            &mut client,
+            &[("fetch.wait.max.ms", "100"), ("queued.max.messages.kbytes", "16384")],
+        );
         // The library wants a group for assigned partitions; nothing is ever committed to it.
         client
             .set("group.id", format!("{}-reader", self.config.group_id))
@@ -139,6 +145,16 @@ impl<'a> KafkaSettings<'a> {
             &mut client,
             &[("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string())],
         );
+        // The library refuses a record or a request that may take longer than its transaction.
+        let limit = client
+            .get("transaction.timeout.ms")
+            .and_then(|text| text.parse::<u64>().ok());
+        for name in ["socket.timeout.ms", "message.timeout.ms", "request.timeout.ms"] {
+            let present = client.get(name).and_then(|text| text.parse::<u64>().ok());
+            if let (Some(limit), Some(present)) = (limit, present) {
+                client.set(name, present.min(limit).to_string());
+            }
+        }
         client.set("transactional.id", id);
         client
     }
@@ -218,6 +234,15 @@ mod tests {
             // What somebody said wins over what nobody said.
             assert_eq!(client.get("session.timeout.ms"), Some("6000"));
         }
+    }
+
+    #[test]
+    fn a_shorter_transaction_shortens_what_is_inside_it() {
+        let mut config = config();
+        config.properties.insert("transaction.timeout.ms".into(), "4000".into());
+        let producer = KafkaSettings::new(&config).transactional("g-i-0");
+        assert_eq!(producer.get("message.timeout.ms"), Some("4000"));
+        assert_eq!(producer.get("socket.timeout.ms"), Some("4000"));
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub(crate) const MARKERS_TEMPLATE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/deploy/elasticsearch/markers.template.json"
 ));
-const SOURCES_TEMPLATE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/elasticsearch/sources.template.json"));
+const SOURCES_TEMPLATE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/deploy/elasticsearch/sources.template.json"
+));
 const MERGE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/deploy/elasticsearch/merge.painless"

@@ -648,18 +648,20 @@ fn rejects(
         let key = (refused.partition, refused.offset);
         found.insert(key, (refused.reason.clone(), refused.detail.clone()));
     }
+    if let Some(refusal) = delivered.refused.first() {
+        tracing::warn!(
+            updates = delivered.refused.len(),
+            kind = refusal.kind,
+            reason = refusal.reason,
+            "the search node will not take updates: their deltas go to the rejects"
+        );
+    }
     for refusal in &delivered.refused {
         let index = match refusal.update.document() {
             Document::Minute(_, minute) => details_index(prefix, minute.saturating_mul(60_000)),
             Document::Issue(_) => issues_index(prefix),
         };
         let detail = format!("{index}: {}", refusal.reason);
-        tracing::warn!(
-            index,
-            kind = refusal.kind,
-            reason = refusal.reason,
-            "the search node will not take an update"
-        );
         for (part, offset) in refusal.update.origins() {
             let partition = part.rsplit_once('/').and_then(|(_, number)| number.parse().ok());
             let Some(partition) = partition else { continue };

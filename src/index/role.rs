@@ -494,6 +494,14 @@ impl<'a> Session<'a> {
         let deltas = flight.told.values().map(|told| told.deltas).sum();
         self.report.deltas += deltas;
         metrics::add(Metric::IndexDeltas, deltas);
+        tracing::debug!(
+            deltas,
+            written = delivered.written,
+            unchanged = delivered.unchanged,
+            retried = delivered.retried,
+            refused = delivered.refused.len(),
+            "a batch has its fate"
+        );
         self.fated = Some(Fated {
             reached: flight
                 .told
@@ -605,6 +613,7 @@ impl<'a> Session<'a> {
             }
             Ok(delivered)
         });
+        tracing::debug!(partitions = told.len(), "a batch is under way");
         self.flight = Some(Flight { task, told });
     }
 
@@ -619,6 +628,7 @@ impl<'a> Session<'a> {
         if list.count() == 0 {
             return Ok(());
         }
+        tracing::debug!(full, "partitions are held or run again");
         if full {
             let paused = self.consumer.pause(&list);
             paused.map_err(|error| KafkaFault::of(&error, "pausing partitions", &self.options.kafka.brokers))?;

@@ -8,10 +8,10 @@ use crate::config::servers::KafkaConfig;
 use crate::engine::{Engine, Outcome};
 use crate::event::EventTime;
 use crate::rules::LiveRules;
+use crate::source::kafka::KafkaFault;
 use crate::source::kafka::load::Sender;
 use crate::source::kafka::tail::{self, TailRecord};
-use crate::source::kafka::KafkaFault;
-use crate::store::{Reader, ReadError, Store, StoreOptions, StoredReject};
+use crate::store::{ReadError, Reader, Store, StoreOptions, StoredReject};
 use crate::topics::reject::{RejectRecord, Stage};
 use anyhow::anyhow;
 use std::io::Write;
@@ -126,7 +126,16 @@ pub fn run(args: Args) -> CommandResult {
 }
 
 fn list(which: &Which, output: OutputArgs) -> CommandResult {
-    let names = ["id", "stage", "source", "offset", "reason", "detail", "length", "rejected_at"];
+    let names = [
+        "id",
+        "stage",
+        "source",
+        "offset",
+        "reason",
+        "detail",
+        "length",
+        "rejected_at",
+    ];
     let columns = [
         left("id"),
         left("rejected at"),
@@ -175,7 +184,11 @@ fn show(id: &str, raw: bool, place: &Place) -> CommandResult {
     let written = if raw {
         stdout.write_all(&found.bytes)
     } else {
-        let cut = if found.is_whole() { "" } else { " (cut: the rest was not kept)" };
+        let cut = if found.is_whole() {
+            ""
+        } else {
+            " (cut: the rest was not kept)"
+        };
         writeln!(
             stdout,
             "id           {}\nstage        {}\nsource       {}\noffset       {}\nreason       {}\ndetail       {}\n\
@@ -234,7 +247,9 @@ fn replay(which: &Which, dry_run: bool) -> CommandResult {
                     Some(sender) => sender,
                     none => none.insert(Sender::new(kafka, topic).map_err(told_by_kafka)?),
                 };
-                sender.send_to(topic, key_of(&found).as_bytes(), &found.bytes).map_err(told_by_kafka)?;
+                sender
+                    .send_to(topic, key_of(&found).as_bytes(), &found.bytes)
+                    .map_err(told_by_kafka)?;
             }
         }
         writeln!(stdout, "{line}").map_err(|error| Failure::new(Exit::Unavailable, error))?;
@@ -243,15 +258,21 @@ fn replay(which: &Which, dry_run: bool) -> CommandResult {
         sender.finish().map_err(told_by_kafka)?;
     }
     let verb = if dry_run { "would be sent" } else { "were sent" };
-    eprintln!("seismolog: {sent} rejects {verb}, {left_alone} left alone; a reject stays in its topic, so a second \
-               replay sends it again");
+    eprintln!(
+        "seismolog: {sent} rejects {verb}, {left_alone} left alone; a reject stays in its topic, so a second \
+               replay sends it again"
+    );
     Ok(Exit::Done)
 }
 
 /// Why a reject is not worth sending; `None` where it is.
 fn why_not(found: &Found, engine: &mut Engine) -> Option<String> {
     if !found.is_whole() {
-        return Some(format!("only {} of its {} bytes were kept", found.bytes.len(), found.length));
+        return Some(format!(
+            "only {} of its {} bytes were kept",
+            found.bytes.len(),
+            found.length
+        ));
     }
     match found.stage {
         // A delta the search node refused: whether it takes it now is its to say.
@@ -263,7 +284,8 @@ fn why_not(found: &Found, engine: &mut Engine) -> Option<String> {
                 Outcome::Folded(_) => folded = true,
                 Outcome::Rejected(rejection) => why = Some(format!("{}: {}", rejection.reason, rejection.detail)),
             });
-            why.filter(|_| !folded).map(|why| format!("it would be rejected again: {why}"))
+            why.filter(|_| !folded)
+                .map(|why| format!("it would be rejected again: {why}"))
         }
     }
 }
@@ -274,7 +296,10 @@ fn key_of(found: &Found) -> String {
         Stage::Index => serde_json::from_slice::<serde_json::Value>(&found.bytes).ok(),
         Stage::Process => None,
     };
-    let issue = issue.as_ref().and_then(|value| value.get("issue")).and_then(serde_json::Value::as_str);
+    let issue = issue
+        .as_ref()
+        .and_then(|value| value.get("issue"))
+        .and_then(serde_json::Value::as_str);
     issue.map_or_else(|| found.id.clone(), str::to_owned)
 }
 
@@ -290,14 +315,22 @@ impl Which {
         if let Some(kafka) = self.place.kafka(&config) {
             let mut all = Vec::new();
             let mut broken = 0_u64;
-            tail::tail(kafka, &config.topics.rejects, limit, &mut |record| match found(&record) {
-                Some(found) if wanted(&found) => all.push(found),
-                Some(_) => {}
-                None => broken += 1,
-            })
+            tail::tail(
+                kafka,
+                &config.topics.rejects,
+                limit,
+                &mut |record| match found(&record) {
+                    Some(found) if wanted(&found) => all.push(found),
+                    Some(_) => {}
+                    None => broken += 1,
+                },
+            )
             .map_err(told_by_kafka)?;
             if broken > 0 {
-                eprintln!("seismolog: {broken} records of {} are no rejects", config.topics.rejects);
+                eprintln!(
+                    "seismolog: {broken} records of {} are no rejects",
+                    config.topics.rejects
+                );
             }
             all.sort_by(|a, b| (b.rejected_at, &b.id).cmp(&(a.rejected_at, &a.id)));
             all.truncate(limit);
@@ -335,9 +368,16 @@ impl Place {
     /// The reject of an id.
     fn one(&self, id: &str) -> Result<Found, Failure> {
         let config = self.config.load()?;
-        let unknown = || Failure::new(Exit::No, anyhow!("there is no reject {id}; `seismolog dlq list` shows ids"));
+        let unknown = || {
+            Failure::new(
+                Exit::No,
+                anyhow!("there is no reject {id}; `seismolog dlq list` shows ids"),
+            )
+        };
         if let Some(kafka) = self.kafka(&config) {
-            let place = id.split_once(':').and_then(|(p, o)| Some((p.parse().ok()?, o.parse().ok()?)));
+            let place = id
+                .split_once(':')
+                .and_then(|(p, o)| Some((p.parse().ok()?, o.parse().ok()?)));
             let Some((partition, offset)) = place else {
                 let error = anyhow!("{id:?} is no id; write partition:offset as `seismolog dlq list` shows it");
                 return Err(Failure::new(Exit::Usage, error));
@@ -390,7 +430,11 @@ fn stored(reject: StoredReject) -> Found {
 }
 
 fn told_by_kafka(fault: KafkaFault) -> Failure {
-    let exit = if fault.may_pass() { Exit::Unavailable } else { Exit::Config };
+    let exit = if fault.may_pass() {
+        Exit::Unavailable
+    } else {
+        Exit::Config
+    };
     Failure::new(exit, anyhow!("{fault}; {}", fault.advice()))
 }
 

@@ -108,4 +108,80 @@ impl Detail {
             sample: with_sample.then(|| (*delta.sample).clone()),
         }
     }
+
+    /// Appends the JSON of [`Detail::of`] without making one: a flush writes thousands.
+    ///
+    /// # Errors
+    /// When JSON cannot say it; nothing of ours is so.
+    pub fn write(delta: &DetailDelta, with_sample: bool, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let identity = &*delta.identity;
+        let written = Written {
+            version: Self::VERSION,
+            issue: delta.issue,
+            job: &delta.job,
+            minute: delta.minute.start_millis(),
+            fingerprint: identity.fingerprint,
+            group: identity.group,
+            recipe: RECIPE_VERSION,
+            error_type: &identity.error_type,
+            category: &identity.category,
+            severity: identity.severity,
+            part: identity.part,
+            rule: identity.rule.as_deref(),
+            template: &identity.template,
+            exception_template: identity.exception_template.as_deref(),
+            exception: identity.exception.as_deref(),
+            exception_chain: &identity.exception_chain,
+            top_frame: identity.top_frame.as_deref(),
+            count: delta.count,
+            first_seen: delta.first_seen.nanos(),
+            last_seen: delta.last_seen.nanos(),
+            hosts: &delta.seen_on.hosts,
+            roles: &delta.seen_on.roles,
+            tasks: &delta.seen_on.tasks,
+            more: delta.seen_on.more,
+            sample: with_sample.then_some(&*delta.sample),
+        };
+        serde_json::to_writer(out, &written)
+    }
+}
+
+/// [`Detail`], borrowed: the same fields in the same order.
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u16,
+    issue: IssueId,
+    job: &'a str,
+    minute: i64,
+    fingerprint: Fingerprint,
+    group: Group,
+    recipe: u16,
+    error_type: &'a str,
+    category: &'a str,
+    severity: Severity,
+    part: Part,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+    template: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception_template: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    exception_chain: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_frame: Option<&'a str>,
+    count: u64,
+    first_seen: i64,
+    last_seen: i64,
+    #[serde(skip_serializing_if = "<[Box<str>]>::is_empty")]
+    hosts: &'a [Box<str>],
+    #[serde(skip_serializing_if = "<[Box<str>]>::is_empty")]
+    roles: &'a [Box<str>],
+    #[serde(skip_serializing_if = "<[Box<str>]>::is_empty")]
+    tasks: &'a [Box<str>],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<&'a Sample>,
 }

@@ -71,12 +71,17 @@ impl Records {
     }
 
     /// Adds a record and says how long it became.
-    fn push(&mut self, topic: Topic, key: impl std::fmt::Display, value: &impl serde::Serialize) -> usize {
+    fn push(
+        &mut self,
+        topic: Topic,
+        key: impl std::fmt::Display,
+        value: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+    ) -> usize {
         let start = self.bytes.len();
         // Writing to memory cannot fail, and our records hold nothing that JSON cannot say.
         let _written = write!(self.bytes, "{key}");
         let key = self.bytes.len();
-        let _written = serde_json::to_writer(&mut self.bytes, value);
+        let _written = value(&mut self.bytes);
         let payload = self.bytes.len();
         self.ends.push(Ends {
             topic,
@@ -174,7 +179,8 @@ pub(super) fn encode(contents: Contents<'_>, sent: &Sent, largest: Largest) -> (
     let at = heartbeat.watermark.filter(|_| !heartbeat.idle).unwrap_or(contents.now);
     let time = minute.of(EventTime::from_millis(at).minute()).to_owned();
     let key = format!("{}/{}", contents.topic, contents.partition);
-    records.push(Topic::Stats, key, &Stat::heartbeat(time, heartbeat));
+    let beat = Stat::heartbeat(time, heartbeat);
+    records.push(Topic::Stats, key, |out| serde_json::to_writer(out, &beat));
     (records, samples)
 }
 
@@ -200,20 +206,21 @@ pub(super) fn encode_names(learned: &[(Box<str>, Box<str>)]) -> Records {
 const FRAME: usize = 512;
 
 fn push_detail(records: &mut Records, delta: &DetailDelta, with_sample: bool, largest: usize) {
-    let detail = Detail::of(delta, with_sample);
-    let bytes = records.push(Topic::Details, delta.issue, &detail);
-    if bytes + FRAME <= largest || detail.sample.is_none() {
+    let bytes = records.push(Topic::Details, delta.issue, |out| {
+        Detail::write(delta, with_sample, out)
+    });
+    if bytes + FRAME <= largest || !with_sample {
         return;
     }
     records.pop();
     // What a broker does not take whole is cut where it is longest, and says so.
-    let mut cut = detail;
+    let mut cut = Detail::of(delta, with_sample);
     let mut keep = largest / 4;
     loop {
         if let Some(sample) = &mut cut.sample {
             cut_sample(sample, keep);
         }
-        let bytes = records.push(Topic::Details, delta.issue, &cut);
+        let bytes = records.push(Topic::Details, delta.issue, |out| serde_json::to_writer(out, &cut));
         if bytes + FRAME <= largest || keep == 0 {
             return;
         }
@@ -243,9 +250,8 @@ fn cut_sample(sample: &mut Sample, keep: usize) {
 
 /// Rows of a job stay together, so that who follows the counts sees a series in one partition.
 fn push_stat(records: &mut Records, row: &StatRow, time: &str) {
-    let stat = Stat::of(row, time.to_owned());
-    let key = stat.job.clone().unwrap_or_default();
-    records.push(Topic::Stats, key, &stat);
+    let job = row.dimensions.job().0;
+    records.push(Topic::Stats, job, |out| Stat::write(row, time, out));
 }
 
 fn push_reject(records: &mut Records, reject: &Reject, topic: &Arc<str>, partition: i32, largest: usize) {
@@ -264,7 +270,8 @@ fn push_reject(records: &mut Records, reject: &Reject, topic: &Arc<str>, partiti
         bytes: RejectRecord::encode(kept),
         rejected_at: reject.rejected_at,
     };
-    records.push(Topic::Rejects, format!("{topic}/{partition}/{offset}"), &record);
+    let key = format!("{topic}/{partition}/{offset}");
+    records.push(Topic::Rejects, key, |out| serde_json::to_writer(out, &record));
 }
 
 /// The text of a minute, made once for rows that follow each other in it.

@@ -194,3 +194,145 @@ impl Share {
         staged.flush.ledger.get(&self.source).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode::Topic;
+    use super::*;
+    use crate::rules::RuleSet;
+    use crate::topics::detail::Detail;
+    use crate::topics::reject::RejectRecord;
+    use crate::topics::stat::{Stat, StatKind};
+
+    const NOW: i64 = 1_795_222_400_000;
+
+    fn engine() -> Engine {
+        Engine::new(Arc::new(RuleSet::shipped().unwrap()), jiff::tz::TimeZone::UTC)
+    }
+
+    fn share() -> Share {
+        Share::new("flink-errors".into(), 3, 40, FoldLimits::default())
+    }
+
+    fn record(second: u32, message: &str) -> Vec<u8> {
+        format!(
+            r#"{{"@timestamp":"2026-11-21T00:53:{second:02}.300Z","log.level":"ERROR","message":"{message}","service.name":"j"}}"#
+        )
+        .into_bytes()
+    }
+
+    fn payloads(share: &Share, topic: Topic) -> Vec<Vec<u8>> {
+        let records = share.records().unwrap().iter();
+        records
+            .filter(|record| record.topic == topic)
+            .map(|record| record.payload.to_vec())
+            .collect()
+    }
+
+    fn details(share: &Share) -> Vec<Detail> {
+        payloads(share, Topic::Details)
+            .iter()
+            .map(|bytes| serde_json::from_slice(bytes).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_flush_on_its_way_stays_the_same_while_reading_goes_on() {
+        let (mut share, mut engine, mut sent) = (share(), engine(), Sent::default());
+        share.take(&mut engine, 40, &record(5, "boom"), NOW);
+        share.take(&mut engine, 41, b"{\"half", NOW);
+        share.take(&mut engine, 43, &record(6, "boom"), NOW);
+        share.stage(&sent, Largest::default(), NOW).unwrap();
+        let before: Vec<Vec<u8>> = share
+            .records()
+            .unwrap()
+            .iter()
+            .map(|record| record.payload.to_vec())
+            .collect();
+        share.take(&mut engine, 44, &record(7, "boom"), NOW);
+        share.stage(&sent, Largest::default(), NOW).unwrap();
+        let after: Vec<Vec<u8>> = share
+            .records()
+            .unwrap()
+            .iter()
+            .map(|record| record.payload.to_vec())
+            .collect();
+        assert_eq!(before, after);
+        assert_eq!(share.staged_next(), Some(44));
+        let beat = payloads(&share, Topic::Stats).pop().unwrap();
+        let beat: Stat = serde_json::from_slice(&beat).unwrap();
+        assert_eq!(beat.kind, StatKind::Heartbeat);
+        let heartbeat = beat.heartbeat.unwrap();
+        assert_eq!((heartbeat.records, heartbeat.folded, heartbeat.rejected), (3, 2, 1));
+        assert_eq!(
+            (heartbeat.next_offset, heartbeat.watermark),
+            (44, Some(1_795_222_386_300))
+        );
+        assert_eq!(beat.time, "2026-11-21T00:53:00.000Z");
+        let ledger = share.committed(&mut sent, Instant::now()).unwrap();
+        assert_eq!((ledger.records, ledger.folded, ledger.rejected), (3, 2, 1));
+        assert!(!share.is_staged() && share.has_news());
+    }
+
+    #[test]
+    fn a_sample_travels_once_unless_an_earlier_event_comes() {
+        let (mut share, mut engine, mut sent) = (share(), engine(), Sent::default());
+        let mut offset = 40;
+        for (second, wanted) in [(30, true), (31, false), (30, false), (10, true), (20, false)] {
+            share.take(&mut engine, offset, &record(second, "boom"), NOW);
+            offset += 1;
+            share.stage(&sent, Largest::default(), NOW).unwrap();
+            let told = details(&share);
+            assert_eq!((told.len(), told[0].sample.is_some()), (1, wanted), "{second}");
+            share.committed(&mut sent, Instant::now());
+        }
+    }
+
+    #[test]
+    fn a_sample_of_a_flush_that_was_not_committed_travels_again() {
+        let (mut share, mut engine, sent) = (share(), engine(), Sent::default());
+        share.take(&mut engine, 40, &record(5, "boom"), NOW);
+        share.stage(&sent, Largest::default(), NOW).unwrap();
+        share.restage(&sent, Largest::default());
+        assert!(details(&share)[0].sample.is_some());
+    }
+
+    #[test]
+    fn what_is_too_large_is_cut_and_says_how_long_it_was() {
+        let (mut share, mut engine, sent) = (share(), engine(), Sent::default());
+        let long = "x".repeat(50_000);
+        share.take(&mut engine, 40, &record(5, &format!("boom {long}")), NOW);
+        share.take(&mut engine, 41, format!("{{\"half {long}").as_bytes(), NOW);
+        let mut largest = Largest::default();
+        while largest.smaller(Topic::Details).is_some() {}
+        while largest.smaller(Topic::Rejects).is_some() {}
+        share.stage(&sent, largest, NOW).unwrap();
+        for record in share.records().unwrap().iter() {
+            assert!(record.payload.len() + record.key.len() < 30_000, "{:?}", record.topic);
+        }
+        let sample = details(&share).remove(0).sample.unwrap();
+        assert!(sample.truncated && sample.message.starts_with("boom xxx"));
+        let reject = payloads(&share, Topic::Rejects).remove(0);
+        let reject: RejectRecord = serde_json::from_slice(&reject).unwrap();
+        assert_eq!((reject.length, reject.offset, reject.partition), (50_007, 41, 3));
+        assert!(reject.decoded().unwrap().starts_with(b"{\"half xxx"));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_moves_no_watermark_beyond_the_present() {
+        let (mut share, mut engine, sent) = (share(), engine(), Sent::default());
+        let early = 1_795_222_000_000;
+        share.take(&mut engine, 40, &record(5, "boom"), early);
+        share.stage(&sent, Largest::default(), early).unwrap();
+        let beat: Stat = serde_json::from_slice(&payloads(&share, Topic::Stats).pop().unwrap()).unwrap();
+        assert_eq!(beat.heartbeat.unwrap().watermark, Some(early));
+    }
+
+    #[test]
+    fn an_empty_record_is_a_reject() {
+        let (mut share, mut engine, mut sent) = (share(), engine(), Sent::default());
+        share.take(&mut engine, 40, b"", NOW);
+        share.stage(&sent, Largest::default(), NOW).unwrap();
+        assert_eq!(share.committed(&mut sent, Instant::now()).unwrap().rejected, 1);
+    }
+}

@@ -156,7 +156,8 @@ mod tests {
         std::fs::write(&path, "secret-that-is-no-jwt").unwrap();
         let error = Calls::new(Some(path))
             .generate_oauth_token(None)
-            .unwrap_err()
+            .err()
+            .unwrap()
             .to_string();
         assert!(error.ends_with("is not a JWT") && !error.contains("secret"), "{error}");
     }

@@ -1,0 +1,270 @@
+//! What lost records, large records, a missing right or a wrong password get on a real broker: a clear word or a
+//! reject, never a silent jump.
+//!
+//! Needs a broker (`deploy/local/up kafka --with tls`); where none answers, the tests say so and pass, unless
+//! `SEISMOLOG_LIVE=required`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test that meets a surprise ends there"
+)]
+
+mod kafka_bed;
+mod schema;
+
+use kafka_bed::{BROKER, Bed, live};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use seismolog::config::Secret;
+use seismolog::config::servers::{KafkaConfig, TopicNames};
+use seismolog::source::kafka::check::check_process;
+use seismolog::source::kafka::{KafkaFault, KafkaSettings, load};
+use seismolog::topics::detail::Detail;
+use seismolog::topics::reject::{RejectRecord, Stage};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+fn admin(bed: &Bed) -> (AdminClient<DefaultClientContext>, tokio::runtime::Runtime) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    (KafkaSettings::new(&bed.kafka).common().create().unwrap(), runtime)
+}
+
+fn seismolog(bed: &Bed, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seismolog"));
+    command.args(args).arg("-c").arg(bed.config("cli")).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn records_removed_before_they_were_read_are_told_and_not_jumped_over() {
+    let Some(_turn) = live() else { return };
+    let mut bed = Bed::new(400);
+    bed.send(200);
+    let mut member = bed.member("a");
+    bed.wait_until_read();
+    assert!(member.stop().success());
+    bed.send(200);
+    // Retention runs past the committed offset of one partition.
+    let (admin, runtime) = admin(&bed);
+    let mut list = TopicPartitionList::new();
+    let topic = bed.kafka.topics[0].clone();
+    list.add_partition_offset(&topic, 3, Offset::End).unwrap();
+    let removed = runtime
+        .block_on(admin.delete_records(&list, &AdminOptions::new()))
+        .unwrap();
+    let low = removed.elements()[0].offset().to_raw().unwrap();
+    let before = bed.progress().0;
+    let output = seismolog(&bed, &["run", "--role", "process"]);
+    assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+    let told = stderr(&output);
+    for wanted in [
+        format!("partition 3 of {topic} goes on at offset "),
+        format!("and the broker has {low} to {low}: records were removed before they were read"),
+        "nothing is skipped silently".into(),
+        format!("--group {} --topic {topic}:3", bed.kafka.group_id),
+    ] {
+        assert!(told.contains(&wanted), "{wanted:?} is missing in {told}");
+    }
+    assert_eq!(bed.progress().0, before, "no offset moved");
+}
+
+#[test]
+fn a_record_above_what_a_topic_takes_is_cut_and_counted() {
+    let Some(_turn) = live() else { return };
+    let bed = Bed::new(1);
+    let (admin, runtime) = admin(&bed);
+    for topic in [&bed.topics.details, &bed.topics.rejects] {
+        let alter = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", "120000");
+        let done = runtime
+            .block_on(admin.alter_configs(&[alter], &AdminOptions::new()))
+            .unwrap();
+        assert!(done[0].is_ok());
+    }
+    // Text that does not compress: the broker looks at what arrives.
+    let noise = |length: usize| -> String {
+        let mut state = 7_u64;
+        (0..length)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                char::from(b'!' + u8::try_from(state >> 58).unwrap()).to_ascii_lowercase()
+            })
+            .filter(|c| !matches!(c, '"' | '\\'))
+            .collect()
+    };
+    let mut sender = load::Sender::new(&bed.kafka, &bed.kafka.topics[0]).unwrap();
+    let message = noise(400_000);
+    let stack = format!("java.lang.IllegalStateException: boom\\n\\tat com.acme.Job.run(Job.java:7)\\n{message}");
+    sender
+        .send(
+            format!(
+                "{{\"@timestamp\":\"2026-11-21T00:53:04.300Z\",\"log.level\":\"ERROR\",\"message\":\"failed\",\
+                 \"log.logger\":\"com.acme.Job\",\"service.name\":\"large\",\"error.stack_trace\":\"{stack}\"}}"
+            )
+            .as_bytes(),
+        )
+        .unwrap();
+    let bad = format!("{{\"half\": \"{message}");
+    sender.send(bad.as_bytes()).unwrap();
+    sender.finish().unwrap();
+    let mut member = bed.member("a");
+    bed.wait_until_read();
+    assert!(member.stop().success());
+    let details = bed.read(&bed.topics.details, |payload, _| {
+        serde_json::from_slice::<Detail>(payload).unwrap()
+    });
+    assert_eq!(details.len(), 1);
+    let sample = details[0].sample.as_ref().unwrap();
+    assert!(
+        sample.truncated && sample.stack_bytes.unwrap() > 200_000,
+        "{:?}",
+        sample.stack_bytes
+    );
+    let rejects = bed.read(&bed.topics.rejects, |payload, _| {
+        serde_json::from_slice::<RejectRecord>(payload).unwrap()
+    });
+    assert_eq!(rejects.len(), 1);
+    let kept = rejects[0].decoded().unwrap();
+    assert_eq!(rejects[0].length, bad.len() as u64);
+    assert!(kept.len() > 50_000 && bad.as_bytes().starts_with(&kept));
+}
+
+#[test]
+fn rejects_are_listed_shown_and_sent_back_only_where_that_helps() {
+    let Some(_turn) = live() else { return };
+    let mut bed = Bed::new(101);
+    bed.send(100);
+    let mut member = bed.member("a");
+    bed.wait_until_read();
+    assert!(member.stop().success());
+    // A reject that the present rules would take: as if they had changed.
+    let good = b"{\"@timestamp\":\"2026-11-21T00:53:04.300Z\",\"log.level\":\"ERROR\",\"message\":\"x\"}";
+    let reject = RejectRecord {
+        stage: Stage::Process,
+        topic: bed.kafka.topics[0].clone(),
+        partition: 0,
+        offset: 1,
+        reason: "no_timestamp".into(),
+        detail: "there is no time".into(),
+        length: good.len() as u64,
+        bytes: RejectRecord::encode(good),
+        rejected_at: 4_000_000_000_000,
+    };
+    let mut sender = load::Sender::new(&bed.kafka, &bed.topics.rejects).unwrap();
+    sender.send(&serde_json::to_vec(&reject).unwrap()).unwrap();
+    sender.finish().unwrap();
+    let listed = seismolog(&bed, &["dlq", "list", "-o", "jsonl"]);
+    let rows: Vec<serde_json::Value> = String::from_utf8(listed.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 2, "{}", String::from_utf8_lossy(&listed.stderr));
+    assert_eq!(
+        (rows[0]["reason"].as_str(), rows[1]["reason"].as_str()),
+        (Some("no_timestamp"), Some("invalid_json"))
+    );
+    let shown = seismolog(&bed, &["dlq", "show", "--raw", rows[1]["id"].as_str().unwrap()]);
+    assert_eq!(shown.stdout, b"{\"message\": \"half a rec");
+    let (_, before) = bed.progress();
+    let dry = seismolog(&bed, &["dlq", "replay", "--dry-run"]);
+    assert!(
+        stderr(&dry).contains("1 rejects would be sent, 1 left alone"),
+        "{}",
+        stderr(&dry)
+    );
+    assert_eq!(bed.progress().1, before);
+    let done = seismolog(&bed, &["dlq", "replay"]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    assert_eq!(bed.progress().1, before + 1);
+}
+
+#[test]
+fn a_missing_topic_and_brokers_that_are_away_are_told_by_name() {
+    let Some(_turn) = live() else { return };
+    let mut kafka = KafkaConfig {
+        brokers: BROKER.into(),
+        topics: vec!["t-kafka-not-there".into()],
+        ..KafkaConfig::default()
+    };
+    let wait = Duration::from_secs(10);
+    let fault = check_process(&kafka, &TopicNames::default(), wait).unwrap_err();
+    assert_eq!(fault.to_string(), "there is no topic t-kafka-not-there");
+    kafka.brokers = "127.0.0.1:1".into();
+    let fault = check_process(&kafka, &TopicNames::default(), Duration::from_secs(3)).unwrap_err();
+    assert!(matches!(fault, KafkaFault::Away { .. }) && fault.may_pass(), "{fault}");
+    kafka.brokers = BROKER.into();
+    kafka.properties.insert("no.such.property".into(), "1".into());
+    let fault = check_process(&kafka, &TopicNames::default(), wait).unwrap_err();
+    assert!(fault.to_string().contains("no.such.property"), "{fault}");
+}
+
+/// The folder of the local servers' certificates.
+fn tls() -> PathBuf {
+    let stack = std::env::var_os("SEISMOLOG_STACK_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local/.run"),
+        PathBuf::from,
+    );
+    stack.join("tls")
+}
+
+#[test]
+fn every_way_to_log_in_works_and_every_refusal_says_why() {
+    let Some(_turn) = live() else { return };
+    let ca = tls().join("ca.pem");
+    if !ca.is_file() || TcpStream::connect("127.0.0.1:9096").is_err() {
+        assert!(
+            std::env::var("SEISMOLOG_LIVE").as_deref() != Ok("required"),
+            "no listener with TLS: start one with deploy/local/up kafka --with tls"
+        );
+        eprintln!("NOT RUN: no listener with TLS and SASL (deploy/local/up kafka --with tls makes them)");
+        return;
+    }
+    let bed = Bed::new(1);
+    let login = |port: u16, mechanism: Option<&str>, user: &str, password: &str| KafkaConfig {
+        brokers: format!("127.0.0.1:{port}"),
+        tls: port > 9094,
+        ca: (port > 9094).then(|| ca.clone()),
+        sasl_mechanism: mechanism.map(str::to_owned),
+        username: mechanism.map(|_| user.to_owned()),
+        password: mechanism.map(|_| Secret::new(password.to_owned())),
+        ..bed.kafka.clone()
+    };
+    let wait = Duration::from_secs(10);
+    let check = |kafka: &KafkaConfig| check_process(kafka, &bed.topics, wait);
+    for port in [9094, 9096] {
+        for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            assert_eq!(
+                check(&login(port, Some(mechanism), "seismolog", "seismolog-test")),
+                Ok(()),
+                "{port} {mechanism}"
+            );
+        }
+    }
+    let mut certified = login(9095, None, "", "");
+    certified.certificate = Some(tls().join("client.pem"));
+    certified.key = Some(tls().join("client.key"));
+    assert_eq!(check(&certified), Ok(()));
+    let wrong = check(&login(9096, Some("SCRAM-SHA-512"), "seismolog", "wrong-password")).unwrap_err();
+    assert!(matches!(wrong, KafkaFault::NotLetIn { .. }), "{wrong:?}");
+    assert!(!format!("{wrong:?} {}", wrong.advice()).contains("wrong-password"));
+    let mut stranger = login(9096, Some("PLAIN"), "seismolog", "seismolog-test");
+    stranger.ca = Some(tls().join("other-ca.pem"));
+    let stranger = check(&stranger).unwrap_err();
+    assert!(matches!(stranger, KafkaFault::NotLetIn { .. }), "{stranger:?}");
+    let powerless = check(&login(9094, Some("PLAIN"), "powerless", "powerless-test")).unwrap_err();
+    assert!(matches!(powerless, KafkaFault::NoRight { .. }), "{powerless:?}");
+}

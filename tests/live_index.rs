@@ -1,5 +1,13 @@
 //! The index role and the search node, against the real servers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 #[path = "live_index/kafka.rs"]
 mod kafka;
 #[path = "live_index/proxy.rs"]

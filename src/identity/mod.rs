@@ -37,7 +37,9 @@ pub use chain::ChainRules;
 pub use masks::Masks;
 pub use ownership::{Layer, Ownership};
 pub use symbol::{class_name, method_name};
-pub use told::{ChainLink, Piece, Told, ToldHeaders, ToldThrown, is_short, tell, tell_event, tell_headers, tell_thrown};
+pub use told::{
+    ChainLink, Piece, Told, ToldHeaders, ToldThrown, is_short, tell, tell_event, tell_headers, tell_thrown,
+};
 
 /// The version of the recipe that makes fingerprints. A change splits groups and is listed in the CHANGELOG.
 pub const RECIPE_VERSION: u16 = 1;

@@ -22,6 +22,25 @@ const CALL: Duration = Duration::from_secs(10);
 /// How far each partition has come, with the name of what stands in it.
 pub(super) type Positions = BTreeMap<i32, (Reached, String)>;
 
+/// Why nothing was committed.
+#[derive(Debug)]
+pub(super) enum CommitFault {
+    /// Trying again is safe and may help.
+    Later(KafkaFault),
+    /// A person must mend it.
+    Never(KafkaFault),
+}
+
+impl CommitFault {
+    fn of(fault: KafkaFault) -> Self {
+        if fault.may_pass() {
+            CommitFault::Later(fault)
+        } else {
+            CommitFault::Never(fault)
+        }
+    }
+}
+
 /// Commits what has its fate.
 pub(super) struct Committer {
     producer: Option<BaseProducer<Calls>>,
@@ -43,8 +62,10 @@ impl Committer {
         positions: &Positions,
         rejects: &[RejectRecord],
         mode: CommitMode,
-    ) -> Result<(), KafkaFault> {
-        let fault = |error: &KafkaError| KafkaFault::of(error, "committing offsets", &options.kafka.brokers);
+    ) -> Result<(), CommitFault> {
+        let fault = |error: &KafkaError| {
+            CommitFault::Later(KafkaFault::of(error, "committing offsets", &options.kafka.brokers))
+        };
         let list = list(&options.topics.details, positions).map_err(|error| fault(&error))?;
         if list.count() == 0 {
             return Ok(());
@@ -53,15 +74,15 @@ impl Committer {
             return consumer.commit(&list, mode).map_err(|error| fault(&error));
         }
         let Some(group) = consumer.group_metadata() else {
-            return Err(KafkaFault::Other {
+            return Err(CommitFault::Later(KafkaFault::Other {
                 doing: "committing rejects".to_owned(),
                 why: "we are no member of the group".to_owned(),
                 may_pass: true,
-            });
+            }));
         };
         let producer = match self.producer.take() {
             Some(producer) => producer,
-            None => producer(options)?,
+            None => producer(options).map_err(CommitFault::of)?,
         };
         let done = in_transaction(&producer, &options.topics.rejects, rejects, &list, &group);
         match done {
@@ -76,7 +97,20 @@ impl Committer {
                     self.producer = Some(producer);
                 }
                 // Otherwise the next attempt makes a new producer, which ends what this one left open.
-                Err(KafkaFault::of(&error, "committing rejects", &options.kafka.brokers))
+                let fault = KafkaFault::of(&error, "committing rejects", &options.kafka.brokers);
+                Err(match fault {
+                    KafkaFault::NoTopic { .. }
+                    | KafkaFault::NoRight { .. }
+                    | KafkaFault::NotLetIn { .. }
+                    | KafkaFault::TooOld(_)
+                    | KafkaFault::TooLarge { .. }
+                    | KafkaFault::Property { .. } => CommitFault::Never(fault),
+                    // A transaction that has to be begun anew says so in many ways.
+                    KafkaFault::Away { .. }
+                    | KafkaFault::Replaced { .. }
+                    | KafkaFault::OffsetLost { .. }
+                    | KafkaFault::Other { .. } => CommitFault::Later(fault),
+                })
             }
         }
     }

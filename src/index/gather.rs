@@ -106,7 +106,6 @@ impl Batch {
             }
         };
         let minute = detail.minute.div_euclid(60_000);
-        let has_sample = detail.sample.is_some();
         let detail = Arc::new(detail);
         let origin = Origin {
             part: Arc::clone(part),
@@ -114,17 +113,16 @@ impl Batch {
         };
         for document in [Document::Minute(detail.issue, minute), Document::Issue(detail.issue)] {
             match of.updates.get_mut(&document) {
-                Some(update) => {
-                    update.add(&detail, &origin);
-                    if has_sample {
-                        of.bytes += read.payload.len();
-                    }
-                }
+                Some(update) => update.add(&detail, &origin),
                 None => {
                     of.updates.insert(document, Update::new(document, &detail, &origin));
-                    of.bytes += read.payload.len() + UPDATE_BYTES;
+                    of.bytes += UPDATE_BYTES;
                 }
             }
+        }
+        // Updates hold on to the deltas whose sample or name they go by.
+        if Arc::strong_count(&detail) > 1 {
+            of.bytes += read.payload.len();
         }
     }
 

@@ -1,7 +1,7 @@
 //! The loop that owns the consumer.
 
 use super::assignment::{Hooks, Move};
-use super::commit::{Committer, Positions};
+use super::commit::{CommitFault, Committer, Positions};
 use super::deliver::{Delivered, deliver};
 use super::gather::{Batch, OfPartition, Reached, Read, Refused};
 use super::incarnation::{self, Known, Place, Unsettled};
@@ -494,6 +494,14 @@ impl<'a> Session<'a> {
         let deltas = flight.told.values().map(|told| told.deltas).sum();
         self.report.deltas += deltas;
         metrics::add(Metric::IndexDeltas, deltas);
+        tracing::debug!(
+            deltas,
+            written = delivered.written,
+            unchanged = delivered.unchanged,
+            retried = delivered.retried,
+            refused = delivered.refused.len(),
+            "a batch has its fate"
+        );
         self.fated = Some(Fated {
             reached: flight
                 .told
@@ -531,14 +539,12 @@ impl<'a> Session<'a> {
                 self.fated = None;
             }
             // Offsets alone: the next batch commits them as well.
-            Err(fault) if fated.rejects.is_empty() => {
+            Err(CommitFault::Later(fault)) if fated.rejects.is_empty() => {
                 tracing::debug!(%fault, "offsets are committed with the next batch");
                 self.fated = None;
             }
-            Err(fault @ (KafkaFault::NoTopic { .. } | KafkaFault::NoRight { .. } | KafkaFault::NotLetIn { .. })) => {
-                return Err(fault.into());
-            }
-            Err(fault) => {
+            Err(CommitFault::Never(fault)) => return Err(fault.into()),
+            Err(CommitFault::Later(fault)) => {
                 tracing::warn!(%fault, "rejects are committed later");
                 fated.again_at = Instant::now() + AGAIN;
             }
@@ -607,6 +613,7 @@ impl<'a> Session<'a> {
             }
             Ok(delivered)
         });
+        tracing::debug!(partitions = told.len(), "a batch is under way");
         self.flight = Some(Flight { task, told });
     }
 
@@ -621,6 +628,7 @@ impl<'a> Session<'a> {
         if list.count() == 0 {
             return Ok(());
         }
+        tracing::debug!(full, "partitions are held or run again");
         if full {
             let paused = self.consumer.pause(&list);
             paused.map_err(|error| KafkaFault::of(&error, "pausing partitions", &self.options.kafka.brokers))?;
@@ -650,18 +658,20 @@ fn rejects(
         let key = (refused.partition, refused.offset);
         found.insert(key, (refused.reason.clone(), refused.detail.clone()));
     }
+    if let Some(refusal) = delivered.refused.first() {
+        tracing::warn!(
+            updates = delivered.refused.len(),
+            kind = refusal.kind,
+            reason = refusal.reason,
+            "the search node will not take updates: their deltas go to the rejects"
+        );
+    }
     for refusal in &delivered.refused {
         let index = match refusal.update.document() {
             Document::Minute(_, minute) => details_index(prefix, minute.saturating_mul(60_000)),
             Document::Issue(_) => issues_index(prefix),
         };
         let detail = format!("{index}: {}", refusal.reason);
-        tracing::warn!(
-            index,
-            kind = refusal.kind,
-            reason = refusal.reason,
-            "the search node will not take an update"
-        );
         for (part, offset) in refusal.update.origins() {
             let partition = part.rsplit_once('/').and_then(|(_, number)| number.parse().ok());
             let Some(partition) = partition else { continue };

@@ -1,6 +1,6 @@
 //! What becomes of one item of a bulk answer.
 
-use crate::store::elastic_druid::elastic::error::{BLOCKED, fault};
+use crate::store::elastic_druid::elastic::error::{fault, is_block};
 use serde_json::Value;
 
 /// The fate of an update, or what to do with it.
@@ -99,7 +99,6 @@ pub(super) fn of_fault(status: u16, kind: String, reason: String) -> Verdict {
 /// mends them, and then the same update is taken.
 fn passes(kind: &str, reason: &str) -> bool {
     let state = [
-        BLOCKED,
         "index_closed_exception",
         "index_not_found_exception",
         "no_shard_available_action_exception",
@@ -108,7 +107,10 @@ fn passes(kind: &str, reason: &str) -> bool {
         "process_cluster_event_timeout_exception",
     ];
     // Too many shards in the cluster (cluster.max_shards_per_node); a script somebody removed.
-    state.contains(&kind) || reason.contains("shards open") || reason.contains("unable to find script")
+    is_block(kind)
+        || state.contains(&kind)
+        || reason.contains("shards open")
+        || reason.contains("unable to find script")
 }
 
 #[cfg(test)]
@@ -140,6 +142,7 @@ mod tests {
             (401, "security_exception", "", "stop"),
             (403, "security_exception", "", "stop"),
             (403, "cluster_block_exception", "read-only", "retry"),
+            (403, "index_create_block_exception", "", "retry"),
             (
                 400,
                 "validation_exception",

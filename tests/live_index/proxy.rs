@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -22,6 +22,8 @@ struct Trouble {
     poisoned: Option<String>,
     /// All writing is forbidden.
     forbidden: AtomicBool,
+    /// Faults so far.
+    faults: AtomicU64,
     state: Mutex<(u64, Seen)>,
 }
 
@@ -46,6 +48,7 @@ impl Proxy {
             share,
             poisoned,
             forbidden: AtomicBool::new(false),
+            faults: AtomicU64::new(0),
             state: Mutex::new((seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, Seen::new())),
         });
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -181,7 +184,7 @@ async fn answer(trouble: &Trouble, asked: &Asked) -> Sent {
         return refusal(403, "security_exception");
     }
     let kind = if trouble.roll(100) < trouble.share {
-        trouble.roll(8)
+        trouble.faults.fetch_add(1, Ordering::SeqCst) % 8
     } else {
         99
     };

@@ -128,10 +128,6 @@ impl Truth {
         self
     }
 
-    pub(crate) fn total(&self) -> u64 {
-        self.issues.values().sum()
-    }
-
     /// What the search node says.
     pub(crate) fn stored(node: &Node) -> Self {
         node.refresh();
@@ -179,10 +175,7 @@ pub(crate) fn child(options: &IndexOptions) -> Child {
 /// In a child: is the role and does not return.
 pub(crate) fn be_the_role() {
     let Ok(told) = std::env::var(ROLE) else { return };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
+    super::support::logs();
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     let text = |key: &str| told[key].as_str().unwrap().to_owned();
     let kafka = KafkaConfig {

@@ -20,6 +20,16 @@ pub(crate) fn elastic_url() -> String {
     std::env::var("SEISMOLOG_TEST_ELASTIC").unwrap_or_else(|_| "http://127.0.0.1:9200".to_owned())
 }
 
+/// Logs to standard error, as RUST_LOG says; nothing where it is not set.
+pub(crate) fn logs() {
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_ansi(false)
+        .with_writer(std::io::stderr);
+    // Another test of this process may have begun them.
+    drop(logs.try_init());
+}
+
 /// Says loudly that a test did not run, or fails where the servers are required.
 pub(crate) fn skip(what: &str, why: &str) {
     assert!(
@@ -50,6 +60,7 @@ impl Node {
     }
 
     pub(crate) fn at(url: &str, name: &str) -> Option<Self> {
+        logs();
         let config = config(url, &format!("t-elastic-{name}-{:08x}", rand::random::<u32>()));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

@@ -136,6 +136,11 @@ impl ElasticError {
             ElasticError::Refused { status: 404, .. } | ElasticError::NotSetUp { .. } => {
                 "run `seismolog setup`".to_owned()
             }
+            ElasticError::Refused { kind, .. } if is_block(kind) => {
+                "make room on the disks of the search node; it then takes writes again by itself, or after its block \
+                 is lifted"
+                    .to_owned()
+            }
             ElasticError::Refused { .. } => "see what it says; the log of the node tells more".to_owned(),
             ElasticError::TooOld { wanted, .. } => format!("upgrade it to {wanted}"),
             ElasticError::NotSearchNode { .. } => {
@@ -155,7 +160,7 @@ impl ElasticError {
     pub fn may_pass(&self) -> bool {
         match self {
             ElasticError::Away { .. } | ElasticError::Strange { .. } => true,
-            ElasticError::Refused { status, kind, .. } => *status == 429 || *status >= 500 || kind == BLOCKED,
+            ElasticError::Refused { status, kind, .. } => *status == 429 || *status >= 500 || is_block(kind),
             ElasticError::Config { .. }
             | ElasticError::Unauthorized { .. }
             | ElasticError::Forbidden { .. }
@@ -189,7 +194,7 @@ impl ElasticError {
         match status {
             401 => ElasticError::Unauthorized { node, what, reason },
             // A block of an index (disk full, read-only) is 403 as well, and passes.
-            403 if kind != BLOCKED => ElasticError::Forbidden { node, what, reason },
+            403 if !is_block(&kind) => ElasticError::Forbidden { node, what, reason },
             _ => ElasticError::Refused {
                 node,
                 what,
@@ -201,8 +206,11 @@ impl ElasticError {
     }
 }
 
-/// An index that takes no writes for now: disk full, read-only.
-pub(crate) const BLOCKED: &str = "cluster_block_exception";
+/// Whether a refusal says that an index takes no writes, or the cluster no new index, for now: disk full, read-only.
+/// Such refusals are 403 as well, and pass when somebody makes room.
+pub(crate) fn is_block(kind: &str) -> bool {
+    matches!(kind, "cluster_block_exception" | "index_create_block_exception")
+}
 
 /// Longest reason that is passed on, in characters. What a node says may quote the document, so little of it.
 const REASON_CHARS: usize = 400;

@@ -277,10 +277,9 @@ mod tests {
     #[test]
     fn a_sample_travels_once_unless_an_earlier_event_comes() {
         let (mut share, mut engine, mut sent) = (share(), engine(), Sent::default());
-        let mut offset = 40;
-        for (second, wanted) in [(30, true), (31, false), (30, false), (10, true), (20, false)] {
+        let cases = [(30, true), (31, false), (30, false), (10, true), (20, false)];
+        for (offset, (second, wanted)) in (40..).zip(cases) {
             share.take(&mut engine, offset, &record(second, "boom"), NOW);
-            offset += 1;
             share.stage(&sent, Largest::default(), NOW).unwrap();
             let told = details(&share);
             assert_eq!((told.len(), told[0].sample.is_some()), (1, wanted), "{second}");

@@ -310,7 +310,7 @@ fn wrong_options_are_usage_faults_with_a_remedy() {
             "steady, storm, novel, cascade, fleet",
         ),
         (["--scenario", "storm", "--layout", "xml"], "mix, ecs, jsonlayout"),
-        (["--scenario", "storm", "--to", "kafka"], "stdout"),
+        (["--scenario", "storm", "--to", "kafka"], "--brokers"),
     ] {
         let output = seismolog(&["generate"]).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{args:?}");

@@ -15,7 +15,7 @@ use crate::rules::{LiveRules, Reloaded};
 use crate::serve::Parts;
 use crate::store::ReadError;
 use crate::store::elastic_druid::druid::OtherHands;
-use crate::store::elastic_druid::reader::ElasticDruidReader;
+use crate::store::elastic_druid::reader::{ElasticDruidReader, RejectTopic};
 use crate::telemetry::metrics::{self, Metric};
 use crate::telemetry::ready::Readiness;
 use std::sync::Arc;
@@ -145,9 +145,15 @@ pub(super) fn reader(config: &Config) -> Result<Arc<ElasticDruidReader>, Failure
         let error = anyhow::anyhow!("no search node is configured; set elasticsearch.urls");
         return Err(Failure::new(Exit::Config, error));
     };
-    ElasticDruidReader::connect(elastic, config.druid.as_ref())
-        .map(Arc::new)
-        .map_err(|error: ReadError| Failure::new(Exit::Config, error))
+    let reader = ElasticDruidReader::connect(elastic, config.druid.as_ref())
+        .map_err(|error: ReadError| Failure::new(Exit::Config, error))?;
+    Ok(Arc::new(match config.kafka.clone() {
+        Some(kafka) => reader.with_rejects(RejectTopic {
+            kafka,
+            topic: config.topics.rejects.clone(),
+        }),
+        None => reader,
+    }))
 }
 
 /// Waits for signals and changed rules until it is told to stop, or a role ends by itself.

@@ -70,10 +70,6 @@ impl Node {
         documents::markers_index(self.prefix())
     }
 
-    pub(super) fn rejects(&self) -> String {
-        format!("{}-rejects", self.elastic.prefix())
-    }
-
     pub(super) fn all_details(&self) -> String {
         documents::details_pattern(self.prefix())
     }

@@ -10,12 +10,13 @@
 //! trends                            Druid; what only the search node knows (words, state, samples) goes to Druid as
 //!                                   the issues it stands for; details where there is no Druid
 //! totals                            sums over issues; the ledger from Druid's heartbeats
-//! rejects, notes, markers, states   search node
+//! notes, markers, states            search node
+//! rejects                           the end of their topic
 //! ```
 //!
 //! - [`asking`]: requests with a deadline. [`names`], [`search`]: a search as a query over issue documents.
 //! - [`counts`]: events of a window by issue, and sparklines. [`issues`]: documents as they are shown.
-//! - [`errors`], [`detail`], [`jobs`], [`trends`], [`values`], [`small`]: one file per kind of question.
+//! - [`errors`], [`detail`], [`jobs`], [`trends`], [`values`], [`totals`], [`rejects`]: one file per kind of question.
 //! - [`states`], [`markers`]: what people say.
 
 mod asking;
@@ -26,9 +27,11 @@ mod issues;
 mod jobs;
 mod markers;
 mod names;
+mod rejects;
 mod search;
-mod small;
+
 mod states;
+mod totals;
 mod trends;
 mod values;
 
@@ -41,7 +44,7 @@ use crate::store::{
     Page, ReadError, Reader, StateChange, StoredReject, StoredSample, Totals, Trends, TrendsAsk,
 };
 use asking::Node;
-pub use small::reject_document;
+pub use rejects::RejectTopic;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +56,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct ElasticDruidReader {
     node: Node,
     druid: Option<DruidReader>,
+    rejects: Option<RejectTopic>,
 }
 
 impl ElasticDruidReader {
@@ -67,7 +71,15 @@ impl ElasticDruidReader {
         Ok(Self {
             node: Node::connect(elastic, LIMIT)?,
             druid: druid.map(|client| DruidReader::new(Arc::new(client))),
+            rejects: None,
         })
+    }
+
+    /// The same, with the topic rejects are read from; without one there are none to show.
+    #[must_use]
+    pub fn with_rejects(mut self, topic: RejectTopic) -> Self {
+        self.rejects = Some(topic);
+        self
     }
 }
 
@@ -97,7 +109,7 @@ impl Reader for ElasticDruidReader {
     }
 
     fn rejects(&self, limit: usize, after: Option<&str>) -> Result<Page<StoredReject>, ReadError> {
-        self.node.begin().rejects(limit, after)
+        rejects::page(self.rejects.as_ref(), limit, after)
     }
 
     fn totals(&self) -> Result<Totals, ReadError> {

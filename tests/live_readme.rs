@@ -98,7 +98,7 @@ fn the_real_stack_of_the_readme_works_as_pasted() {
             break false;
         }
     };
-    let found = reqwest::blocking::get(format!("{address}/api/v1/errors?from=-36500d&limit=5"))
+    let found = reqwest::blocking::get(format!("{address}/api/v1/errors?from=-3650d&limit=5"))
         .unwrap()
         .text()
         .unwrap();

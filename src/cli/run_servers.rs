@@ -32,6 +32,8 @@ struct Running {
 /// # Errors
 /// Why the first role ended.
 pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
+    // First of all: a signal that comes while the roles start is heeded as well.
+    let mut signals = Signals::listen()?;
     let does = |role| roles.is_empty() || roles.contains(&Role::All) || roles.contains(&role);
     let rules = load_rules(&config)?;
     if roles.is_empty() || roles.contains(&Role::All) {
@@ -65,7 +67,7 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
     } else {
         None
     };
-    let ended = until_told(&rules, &running).await;
+    let ended = until_told(&mut signals, &rules, &running).await;
     if let Some(serving) = served {
         serving.shutdown(GRACE).await;
     }
@@ -157,8 +159,7 @@ pub(super) fn reader(config: &Config) -> Result<Arc<ElasticDruidReader>, Failure
 }
 
 /// Waits for signals and changed rules until it is told to stop, or a role ends by itself.
-async fn until_told(rules: &Arc<LiveRules>, running: &[Running]) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+async fn until_told(signals: &mut Signals, rules: &Arc<LiveRules>, running: &[Running]) -> Result<(), Failure> {
     let mut look = tokio::time::interval(std::time::Duration::from_millis(200));
     let mut rules_due = tokio::time::interval(RULES_EVERY);
     loop {

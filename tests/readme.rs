@@ -434,7 +434,9 @@ fn the_addresses_the_readme_names_are_the_defaults() {
         .unwrap();
     let defaults = String::from_utf8(output.stdout).unwrap();
     // What stands in a configuration is the reader's own.
-    let text = blocks("toml").iter().fold(readme(), |text, block| text.replace(block, ""));
+    let text = blocks("toml")
+        .iter()
+        .fold(readme(), |text, block| text.replace(block, ""));
     for part in text.split("http://").skip(1) {
         let host = part.split(['/', '`', '>', ')']).next().unwrap();
         assert!(defaults.contains(&format!("bind = \"{host}\"")), "{host}");

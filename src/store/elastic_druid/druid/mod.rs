@@ -7,7 +7,7 @@
 //! supervisor, as that loses or duplicates rows; it tells who must decide.
 //!
 //! - [`client`], [`error`], [`sql`]: asking.
-//! - [`consumer`], [`spec`], [`compare`], [`setup`]: the supervisor as we want it, and as it is.
+//! - [`consumer`], [`spec`], [`compare`], [`mod@setup`]: the supervisor as we want it, and as it is.
 //! - [`status`]: how it fares.
 //! - [`filter`], [`buckets`], [`trends`], [`jobs`]: answers of the reading side.
 //! - [`sums`]: what `verify` compares.

@@ -14,7 +14,7 @@
 //! - [`client`]: several nodes, one at a time; [`error`]: what can go wrong; [`flavour`]: who answers there.
 //! - [`documents`]: names of indices, ids, and the table from search keys to fields.
 //! - [`update`]: many deltas of one document merged to one scripted update.
-//! - [`setup`]: templates, indices and scripts of `deploy/elasticsearch`.
+//! - [`mod@setup`]: templates, indices and scripts of `deploy/elasticsearch`.
 
 pub mod client;
 pub mod documents;

@@ -1,10 +1,10 @@
 //! What Druid knows of jobs: counts, restarts by type, lines. Issues and their first sight are the search node's.
 
-use super::buckets::Minutes;
 use super::sql::{Question, count};
 use super::trends::{DruidReader, failed, name};
 use crate::event::Fingerprint;
 use crate::store::ReadError;
+use crate::store::window::Window;
 use std::collections::BTreeMap;
 
 /// Most fingerprints one question names.
@@ -50,7 +50,7 @@ impl DruidReader {
                 restart_fingerprints.len()
             )));
         }
-        let window = Minutes::of_millis(from, to);
+        let window = Window::of_millis(from, to);
         let fingerprints: Vec<String> = restart_fingerprints.iter().map(Fingerprint::to_string).collect();
         // Inner: one row per issue, so that issues are counted exactly.
         let mut question = Question::new(
@@ -114,12 +114,12 @@ impl DruidReader {
         if jobs.is_empty() || buckets == 0 {
             return Ok(lines);
         }
-        let window = Minutes::of_millis(from, to);
-        let width = (window.to - window.from).max(1);
+        let window = Window::of_millis(from, to);
+        let width = i64::from(window.to - window.from).max(1);
         let most = i64::try_from(buckets).unwrap_or(1);
         let mut question = Question::new("SELECT \"job\", ((TIMESTAMP_TO_MILLIS(\"__time\") - ");
         question
-            .number(window.begins_millis())
+            .number(window.begin_millis())
             .sql(") / 60000) * ")
             .number(most)
             .sql(" / ")
@@ -138,13 +138,13 @@ impl DruidReader {
         Ok(lines)
     }
 
-    fn of_errors(&self, question: &mut Question, window: Minutes) {
+    fn of_errors(&self, question: &mut Question, window: Window) {
         question
             .sql(" FROM ")
             .name(self.client.datasource())
             .sql(" WHERE \"kind\" = 'error' AND \"__time\" >= ")
-            .moment(window.begins_millis())
+            .moment(window.begin_millis())
             .sql(" AND \"__time\" < ")
-            .moment(window.ends_millis());
+            .moment(window.end_millis());
     }
 }

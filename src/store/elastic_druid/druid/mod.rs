@@ -9,10 +9,9 @@
 //! - [`client`], [`error`], [`sql`]: asking.
 //! - [`consumer`], [`spec`], [`compare`], [`mod@setup`]: the supervisor as we want it, and as it is.
 //! - [`status`]: how it fares.
-//! - [`filter`], [`buckets`], [`trends`], [`jobs`]: answers of the reading side.
+//! - [`filter`], [`trends`], [`jobs`]: answers of the reading side.
 //! - [`sums`]: what `verify` compares.
 
-mod buckets;
 mod client;
 mod compare;
 mod consumer;

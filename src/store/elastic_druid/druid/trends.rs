@@ -3,11 +3,11 @@
 //! Two questions: the largest values over the window, then the counts of those and of the rest by bucket. Series,
 //! rest and total come from the second alone, so that they add up while counting goes on.
 
-use super::buckets::Buckets;
 use super::client::DruidClient;
 use super::error::DruidError;
 use super::filter;
 use super::sql::{Question, count};
+use crate::store::window::Buckets;
 use crate::store::{ReadError, Series, TREND_DIMENSIONS, Trends, TrendsAsk};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -56,9 +56,9 @@ impl DruidReader {
         errors
             .name(self.client.datasource())
             .sql(" WHERE \"kind\" = 'error' AND \"__time\" >= ")
-            .moment(buckets.window.begins_millis())
+            .moment(buckets.window.begin_millis())
             .sql(" AND \"__time\" < ")
-            .moment(buckets.window.ends_millis());
+            .moment(buckets.window.end_millis());
         if let Some(condition) = &condition {
             errors.sql(" AND ").piece(condition);
         }
@@ -101,8 +101,8 @@ impl DruidReader {
         let mut question = Question::new("SELECT TIMESTAMP_TO_MILLIS(TIME_FLOOR(\"__time\", ");
         // Without an origin, periods of minutes begin anew at every hour.
         question
-            .sql(&format!("'{}', ", buckets.period()))
-            .moment(buckets.window.begins_millis())
+            .sql(&format!("'PT{}M', ", buckets.step))
+            .moment(buckets.window.begin_millis())
             .sql(")), ");
         if known.is_empty() {
             question.sql("CAST(NULL AS VARCHAR)");
@@ -131,7 +131,7 @@ impl DruidReader {
             let Some(at) = row
                 .first()
                 .and_then(Value::as_i64)
-                .and_then(|millis| buckets.at(millis))
+                .and_then(|millis| buckets.at_millis(millis))
             else {
                 return Err(ReadError::Store(format!(
                     "druid answers a bucket at {}, which is none of those asked for",
@@ -172,17 +172,7 @@ fn answer(ask: &TrendsAsk, buckets: Buckets, rows: Vec<Row>, other: Vec<u64>) ->
     }
     // Counting may have gone on between the two questions.
     series.sort_by_key(|series| std::cmp::Reverse(series.count));
-    let (from, to) = buckets.ends();
-    Trends {
-        by: ask.by.clone(),
-        from,
-        to,
-        step_seconds: buckets.step.saturating_mul(60),
-        times: buckets.starts(),
-        series,
-        other,
-        total,
-    }
+    buckets.answer(&ask.by, series, other, total)
 }
 
 pub(super) fn name(value: Option<&Value>) -> Option<String> {

@@ -13,7 +13,7 @@ use super::names::{detail, issue, of_dimension};
 use super::search::{self, Frame, all, any, not, terms};
 use crate::event::Severity;
 use crate::query::{Field, IsWord, Node, Op, Pattern, Presence, Query, StateName, Test};
-use crate::store::window::{Buckets, Window, minute_text};
+use crate::store::window::{Buckets, Window};
 use crate::store::{ReadError, Series, TREND_DIMENSIONS, Trends, TrendsAsk};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -296,22 +296,7 @@ impl Ask<'_> {
                 counts,
             });
         }
-        let end = window
-            .from
-            .saturating_add(u32::try_from(steps.count).unwrap_or(0).saturating_mul(steps.step));
-        let starts = (0_i64..).take(steps.count);
-        Ok(Trends {
-            by: of.by.clone(),
-            from: minute_text(window.from),
-            to: minute_text(end),
-            step_seconds: i64::from(steps.step) * 60,
-            times: starts
-                .map(|at| (i64::from(window.from) + at * i64::from(steps.step)) * 60)
-                .collect(),
-            series,
-            other,
-            total,
-        })
+        Ok(steps.answer(&of.by, series, other, total))
     }
 
     /// The events of every value of a field.

@@ -10,7 +10,7 @@ use super::errors::value;
 use super::filter::Frame;
 use super::{Snapshot, failed};
 use crate::query::Node;
-use crate::store::window::{Buckets, minute_text};
+use crate::store::window::Buckets;
 use crate::store::{ReadError, Series, TREND_DIMENSIONS, Trends, TrendsAsk};
 use rusqlite::OptionalExtension as _;
 
@@ -100,23 +100,7 @@ impl Snapshot<'_> {
                 counts,
             });
         }
-        let end = buckets
-            .window
-            .from
-            .saturating_add(u32::try_from(buckets.count).unwrap_or(0) * buckets.step);
-        let starts = (0_i64..).take(buckets.count);
-        Ok(Trends {
-            by: ask.by.clone(),
-            from: minute_text(buckets.window.from),
-            to: minute_text(end),
-            step_seconds: i64::from(buckets.step) * 60,
-            times: starts
-                .map(|at| (i64::from(buckets.window.from) + at * i64::from(buckets.step)) * 60)
-                .collect(),
-            series,
-            other,
-            total,
-        })
+        Ok(buckets.answer(&ask.by, series, other, total))
     }
 
     /// The series that match; nothing when all of them do, as then the rollups answer.

@@ -1,6 +1,7 @@
 //! `seismolog dlq`: records that could not become events, and what the search node refused.
 
 use super::config::FileArgs;
+use super::ingest::read_store;
 use super::output::{Cell, Listing, OutputArgs, Tone, left, right};
 use super::{CommandResult, Exit, Failure};
 use crate::config::Config;
@@ -8,10 +9,9 @@ use crate::config::servers::KafkaConfig;
 use crate::engine::{Engine, Outcome};
 use crate::event::EventTime;
 use crate::rules::LiveRules;
-use crate::source::kafka::KafkaFault;
 use crate::source::kafka::load::Sender;
 use crate::source::kafka::tail::{self, TailRecord};
-use crate::store::{ReadError, Reader, Store, StoreOptions, StoredReject};
+use crate::store::{ReadError, Reader, StoredReject};
 use crate::topics::reject::{RejectRecord, Stage};
 use anyhow::anyhow;
 use std::io::Write;
@@ -245,17 +245,15 @@ fn replay(which: &Which, dry_run: bool) -> CommandResult {
             if !dry_run && let Some(topic) = &found.topic {
                 let sender = match &mut sender {
                     Some(sender) => sender,
-                    none => none.insert(Sender::new(kafka, topic).map_err(told_by_kafka)?),
+                    none => none.insert(Sender::new(kafka, topic)?),
                 };
-                sender
-                    .send_to(topic, key_of(&found).as_bytes(), &found.bytes)
-                    .map_err(told_by_kafka)?;
+                sender.send_to(topic, key_of(&found).as_bytes(), &found.bytes)?;
             }
         }
         writeln!(stdout, "{line}").map_err(|error| Failure::new(Exit::Unavailable, error))?;
     }
     if let Some(sender) = sender {
-        sender.finish().map_err(told_by_kafka)?;
+        sender.finish()?;
     }
     let verb = if dry_run { "would be sent" } else { "were sent" };
     eprintln!(
@@ -324,8 +322,7 @@ impl Which {
                     Some(_) => {}
                     None => broken += 1,
                 },
-            )
-            .map_err(told_by_kafka)?;
+            )?;
             if broken > 0 {
                 eprintln!(
                     "seismolog: {broken} records of {} are no rejects",
@@ -359,10 +356,7 @@ impl Place {
 
     fn reader(&self, config: &Config) -> Result<Arc<dyn Reader>, Failure> {
         let folder = self.store.as_ref().unwrap_or(&config.store);
-        Store::open_read_only(folder, StoreOptions::default()).map_err(|error| {
-            let advice = error.advice();
-            Failure::new(error.exit(), anyhow!("{error}; {advice}"))
-        })
+        read_store(folder)
     }
 
     /// The reject of an id.
@@ -382,7 +376,7 @@ impl Place {
                 let error = anyhow!("{id:?} is no id; write partition:offset as `seismolog dlq list` shows it");
                 return Err(Failure::new(Exit::Usage, error));
             };
-            let record = tail::at(kafka, &config.topics.rejects, partition, offset).map_err(told_by_kafka)?;
+            let record = tail::at(kafka, &config.topics.rejects, partition, offset)?;
             return record.as_ref().and_then(found).ok_or_else(unknown);
         }
         let number: i64 = id
@@ -427,15 +421,6 @@ fn stored(reject: StoredReject) -> Found {
         rejected_at: at.map_or(0, jiff::Timestamp::as_millisecond),
         topic: None,
     }
-}
-
-fn told_by_kafka(fault: KafkaFault) -> Failure {
-    let exit = if fault.may_pass() {
-        Exit::Unavailable
-    } else {
-        Exit::Config
-    };
-    Failure::new(exit, anyhow!("{fault}; {}", fault.advice()))
 }
 
 fn unread(error: ReadError) -> Failure {

@@ -1,5 +1,6 @@
 //! Exit codes: part of the surface.
 
+use crate::source::kafka::KafkaFault;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -51,6 +52,18 @@ impl Failure {
             exit,
             error: error.into(),
         }
+    }
+
+    /// A failure of a server: it stayed away where waiting may help, else something has to be changed.
+    pub(super) fn of_server(may_pass: bool, error: impl Into<anyhow::Error>) -> Self {
+        let exit = if may_pass { Exit::Unavailable } else { Exit::Config };
+        Self::new(exit, error)
+    }
+}
+
+impl From<KafkaFault> for Failure {
+    fn from(fault: KafkaFault) -> Self {
+        Self::of_server(fault.may_pass(), anyhow::anyhow!("{fault}; {}", fault.advice()))
     }
 }
 

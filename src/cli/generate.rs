@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::servers::{KafkaConfig, TopicPlan};
 use crate::generate::{GenerateError, Generator, LayoutChoice, Options, Scenario};
 use crate::source::kafka::admin::ensure_topic;
-use crate::source::kafka::{KafkaFault, load};
+use crate::source::kafka::load;
 use anyhow::Context as _;
 use std::io::Write;
 use std::path::PathBuf;
@@ -177,30 +177,22 @@ fn to_kafka(args: &Args, rate: u64, generator: &mut Generator) -> Result<(), Fai
     }
     let topic = args.topic.clone().or_else(|| kafka.topics.first().cloned());
     let topic = topic.unwrap_or_else(|| "flink-errors".to_owned());
-    let told = |fault: KafkaFault| {
-        let exit = if fault.may_pass() {
-            Exit::Unavailable
-        } else {
-            Exit::Config
-        };
-        Failure::new(exit, anyhow::anyhow!("{fault}; {}", fault.advice()))
-    };
-    if !load::exists(&kafka, &topic).map_err(told)? {
+    if !load::exists(&kafka, &topic)? {
         let plan = TopicPlan {
             partitions: args.partitions,
             ..TopicPlan::default()
         };
-        for changed in ensure_topic(&kafka, &topic, &plan).map_err(told)? {
+        for changed in ensure_topic(&kafka, &topic, &plan)? {
             eprintln!("seismolog: {changed}");
         }
     }
-    let mut sender = load::Sender::new(&kafka, &topic).map_err(told)?;
+    let mut sender = load::Sender::new(&kafka, &topic)?;
     let begun = Instant::now();
     let pace = args.live.then_some(rate.max(1));
     let mut record = Vec::with_capacity(4_096);
     let mut sent = 0_u64;
     while generator.next_record(&mut record) {
-        sender.send(&record).map_err(told)?;
+        sender.send(&record)?;
         record.clear();
         sent += 1;
         if let Some(rate) = pace {
@@ -208,7 +200,7 @@ fn to_kafka(args: &Args, rate: u64, generator: &mut Generator) -> Result<(), Fai
             sender.wait(due.saturating_sub(begun.elapsed()));
         }
     }
-    sender.finish().map_err(told)?;
+    sender.finish()?;
     let seconds = begun.elapsed().as_secs_f64();
     eprintln!("seismolog: {sent} records are in {topic} after {seconds:.1} s");
     Ok(())

@@ -12,7 +12,7 @@ use crate::process::stop::Stop;
 use crate::process::{OnFailure, ProcessError, SinkError, Totals};
 use crate::rules::RuleSet;
 use crate::source::{Found, FrameLimits, SourceError, discover};
-use crate::store::{Store, StoreOptions, Writer};
+use crate::store::{Reader, Store, StoreOptions, Writer};
 use crate::telemetry::logging;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -156,6 +156,14 @@ pub(super) fn load_rules(folder: Option<&Path>) -> Result<RuleSet, Failure> {
 /// The store of a folder, for writing.
 pub(super) fn open_store(folder: &Path) -> Result<Store, Failure> {
     Store::open(folder, StoreOptions::default()).map_err(|error| {
+        let advice = error.advice();
+        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
+    })
+}
+
+/// The store of a folder, for reading; a service may be running on it.
+pub(super) fn read_store(folder: &Path) -> Result<Arc<dyn Reader>, Failure> {
+    Store::open_read_only(folder, StoreOptions::default()).map_err(|error| {
         let advice = error.advice();
         Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
     })

@@ -1,7 +1,7 @@
 //! `seismolog run`: the service. Opens the store, reads what is configured, serves the pages, until it is told to stop.
 
 use super::config::FileArgs;
-use super::ingest::{failed, open_store};
+use super::ingest::{failed, open_store, read_store};
 use super::{CommandResult, Exit, Failure, run_servers};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -13,7 +13,7 @@ use crate::process::{OnFailure, sample};
 use crate::rules::{LiveRules, Reloaded};
 use crate::serve::{self, Parts, ServeOptions, Serving, Token};
 use crate::source::FrameLimits;
-use crate::store::{Reader, Retention, Store, StoreOptions, Writer};
+use crate::store::{Reader, Retention, Store, Writer};
 use crate::telemetry::logging;
 use crate::telemetry::metrics::{self, Metric};
 use std::path::{Path, PathBuf};
@@ -203,23 +203,27 @@ async fn turn(
     }
 }
 
-/// Takes changed rules; a bad edit keeps the old ones and says why.
 async fn reload(service: &Embedded, rules: &Arc<LiveRules>) {
+    if take_changed(rules).await {
+        service.set_rules(rules.current());
+    }
+}
+
+/// Takes changed rules and says whether there were any; a bad edit keeps the old ones and says why.
+pub(super) async fn take_changed(rules: &Arc<LiveRules>) -> bool {
     let live = Arc::clone(rules);
-    let Ok(looked) = tokio::task::spawn_blocking(move || live.check_folder()).await else {
-        return;
-    };
-    match looked {
-        Reloaded::Unchanged => {}
-        Reloaded::Swapped(version) => {
-            service.set_rules(rules.current());
+    match tokio::task::spawn_blocking(move || live.check_folder()).await {
+        Ok(Reloaded::Swapped(version)) => {
             metrics::add(Metric::RulesReloads, 1);
             tracing::info!(version, "changed rules are in force");
+            true
         }
-        Reloaded::Kept(faults) => {
+        Ok(Reloaded::Kept(faults)) => {
             metrics::add(Metric::RulesRefused, 1);
             tracing::error!(%faults, "the changed rules do not hold; the old ones stay in force");
+            false
         }
+        Ok(Reloaded::Unchanged) | Err(_) => false,
     }
 }
 
@@ -269,11 +273,7 @@ async fn finish(service: Embedded, mut writer: Writer) -> Result<(), Failure> {
 
 /// Only the pages, on a store another process writes.
 async fn pages_only(config: Config) -> CommandResult {
-    let reader = Store::open_read_only(&config.store, StoreOptions::default()).map_err(|error| {
-        let advice = error.advice();
-        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
-    })?;
-    let serving = start_pages(&config, parts(reader)).await?;
+    let serving = start_pages(&config, parts(read_store(&config.store)?)).await?;
     let mut signals = Signals::listen()?;
     signals.stop().await;
     serving.shutdown(GRACE).await;
@@ -305,14 +305,9 @@ pub(super) async fn start_pages(config: &Config, parts: Parts) -> Result<Serving
         tokens: tokens.into_iter().flatten().collect(),
         ..ServeOptions::default()
     };
-    let serving = serve::start(options, parts).await.map_err(|error| {
-        let exit = if error.is_configuration() {
-            Exit::Config
-        } else {
-            Exit::Unavailable
-        };
-        Failure::new(exit, error)
-    })?;
+    let serving = serve::start(options, parts)
+        .await
+        .map_err(|error| Failure::of_server(!error.is_configuration(), error))?;
     eprintln!("seismolog: the pages are at http://{}", serving.addr());
     Ok(serving)
 }

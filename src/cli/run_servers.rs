@@ -4,19 +4,19 @@
 //! had not committed is read again at the next start. A server that is away ends nothing: it is waited for, and
 //! `/readyz` names it.
 
-use super::run::{GRACE, RULES_EVERY, Role, Signals, Wish, load_rules, start_pages};
+use super::run::{GRACE, RULES_EVERY, Role, Signals, Wish, load_rules, start_pages, take_changed};
 use super::setup::set_up;
 use super::{CommandResult, Exit, Failure};
 use crate::config::Config;
 use crate::index::{self, IndexError, IndexOptions};
-use crate::process::kafka::{self, KafkaProcessError, ProcessOptions};
+use crate::process::kafka::{self, ProcessOptions};
 use crate::process::stop::Stop;
-use crate::rules::{LiveRules, Reloaded};
+use crate::rules::LiveRules;
 use crate::serve::Parts;
 use crate::store::ReadError;
 use crate::store::elastic_druid::druid::OtherHands;
 use crate::store::elastic_druid::reader::{ElasticDruidReader, RejectTopic};
-use crate::telemetry::metrics::{self, Metric};
+use crate::telemetry::metrics;
 use crate::telemetry::ready::Readiness;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -88,14 +88,7 @@ fn process(options: ProcessOptions, rules: &Arc<LiveRules>, stop: &Stop) -> Runn
     let (rules, stop) = (Arc::clone(rules), stop.clone());
     let task = tokio::task::spawn_blocking(move || {
         let ended = kafka::run(options, &rules, &stop);
-        let report = ended.map_err(|error: KafkaProcessError| {
-            let exit = if error.is_configuration() {
-                Exit::Config
-            } else {
-                Exit::Unavailable
-            };
-            Failure::new(exit, error)
-        })?;
+        let report = ended.map_err(|error| Failure::of_server(!error.is_configuration(), error))?;
         tracing::info!(
             records = report.ledger.records,
             commits = report.commits,
@@ -158,7 +151,8 @@ pub(super) fn reader(config: &Config) -> Result<Arc<ElasticDruidReader>, Failure
     }))
 }
 
-/// Waits for signals and changed rules until it is told to stop, or a role ends by itself.
+/// Waits for signals and changed rules until it is told to stop, or a role ends by itself. The process role looks at the
+/// rules itself.
 async fn until_told(signals: &mut Signals, rules: &Arc<LiveRules>, running: &[Running]) -> Result<(), Failure> {
     let mut look = tokio::time::interval(std::time::Duration::from_millis(200));
     let mut rules_due = tokio::time::interval(RULES_EVERY);
@@ -166,27 +160,11 @@ async fn until_told(signals: &mut Signals, rules: &Arc<LiveRules>, running: &[Ru
         tokio::select! {
             told = signals.next() => match told {
                 Wish::Stop => return Ok(()),
-                Wish::Reload => reload(rules).await,
+                Wish::Reload => drop(take_changed(rules).await),
             },
-            _ = rules_due.tick() => reload(rules).await,
+            _ = rules_due.tick() => drop(take_changed(rules).await),
             _ = look.tick() => if running.iter().any(|one| one.task.is_finished()) { return Ok(()) },
         }
-    }
-}
-
-/// Takes changed rules; a bad edit keeps the old ones and says why. The process role looks at the rules itself.
-async fn reload(rules: &Arc<LiveRules>) {
-    let live = Arc::clone(rules);
-    match tokio::task::spawn_blocking(move || live.check_folder()).await {
-        Ok(Reloaded::Swapped(version)) => {
-            metrics::add(Metric::RulesReloads, 1);
-            tracing::info!(version, "changed rules are in force");
-        }
-        Ok(Reloaded::Kept(faults)) => {
-            metrics::add(Metric::RulesRefused, 1);
-            tracing::error!(%faults, "the changed rules do not hold; the old ones stay in force");
-        }
-        Ok(Reloaded::Unchanged) | Err(_) => {}
     }
 }
 

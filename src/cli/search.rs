@@ -2,6 +2,7 @@
 //! service may be using meanwhile, or a running server.
 
 use super::config::FileArgs;
+use super::ingest::read_store;
 use super::output::{Cell, Listing, OutputArgs, Tone, bars, left, right, shortened};
 use super::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
@@ -149,22 +150,14 @@ impl FromArgs {
 impl FromArgs {
     fn reader(&self) -> Result<Arc<dyn Reader>, Failure> {
         if let Some(folder) = &self.store {
-            return open_store(folder);
+            return read_store(folder);
         }
         let config = self.config.load()?;
         if config.elasticsearch.is_some() {
             return Ok(super::run_servers::reader(&config)?);
         }
-        open_store(&config.store)
+        read_store(&config.store)
     }
-}
-
-fn open_store(folder: &std::path::Path) -> Result<Arc<dyn Reader>, Failure> {
-    use crate::store::{Store, StoreOptions};
-    Store::open_read_only(folder, StoreOptions::default()).map_err(|error| {
-        let advice = error.advice();
-        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
-    })
 }
 
 /// Reads a search; a mistake is pointed at on stderr and ends with 64.

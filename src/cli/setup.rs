@@ -5,7 +5,6 @@ use super::output::{Cell, Listing, OutputArgs, Tone, left};
 use super::{CommandResult, Exit, Failure};
 use crate::config::Config;
 use crate::config::servers::{DruidConfig, ElasticConfig, KafkaConfig};
-use crate::source::kafka::KafkaFault;
 use crate::source::kafka::admin::ensure_topics;
 use crate::store::elastic_druid::druid::{self, DruidClient, OtherHands};
 use crate::store::elastic_druid::elastic::{self, Elastic, ElasticError};
@@ -91,7 +90,7 @@ pub(super) fn set_up(config: &Config, hands: OtherHands) -> Result<Vec<Changed>,
 }
 
 fn of_kafka(kafka: &KafkaConfig, config: &Config) -> Result<Vec<String>, Failure> {
-    let made = ensure_topics(kafka, &config.topics, &config.topic_plan).map_err(of_fault)?;
+    let made = ensure_topics(kafka, &config.topics, &config.topic_plan)?;
     Ok(made.iter().map(ToString::to_string).collect())
 }
 
@@ -114,43 +113,14 @@ fn of_druid(
     config: &Config,
     hands: OtherHands,
 ) -> Result<Vec<String>, Failure> {
-    let failed = |error: druid::DruidError| {
-        let exit = if error.is_temporary() {
-            Exit::Unavailable
-        } else {
-            Exit::Config
-        };
-        Failure::new(exit, error)
-    };
+    let failed = |error: druid::DruidError| Failure::of_server(error.is_temporary(), error);
     let client = DruidClient::new(druid).map_err(failed)?;
     let wanted = druid::specification(druid, kafka, &config.topics).map_err(failed)?;
-    let changed = druid::setup(&client, &wanted, hands).map_err(|error| {
-        let exit = if error.is_temporary() {
-            Exit::Unavailable
-        } else {
-            Exit::Config
-        };
-        Failure::new(exit, error)
-    })?;
+    let changed =
+        druid::setup(&client, &wanted, hands).map_err(|error| Failure::of_server(error.is_temporary(), error))?;
     Ok(changed.iter().map(ToString::to_string).collect())
 }
 
-fn of_fault(fault: KafkaFault) -> Failure {
-    let exit = if fault.may_pass() {
-        Exit::Unavailable
-    } else {
-        Exit::Config
-    };
-    let advice = fault.advice();
-    Failure::new(exit, anyhow::anyhow!("{fault}; {advice}"))
-}
-
 fn of_elastic_error(error: ElasticError) -> Failure {
-    let exit = if error.may_pass() {
-        Exit::Unavailable
-    } else {
-        Exit::Config
-    };
-    let advice = error.advice();
-    Failure::new(exit, anyhow::anyhow!("{error}; {advice}"))
+    Failure::of_server(error.may_pass(), anyhow::anyhow!("{error}; {}", error.advice()))
 }

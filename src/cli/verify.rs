@@ -1,11 +1,11 @@
 //! `seismolog verify`.
 
 use super::config::FileArgs;
+use super::ingest::read_store;
 use super::output::{Cell, Listing, Output, OutputArgs, Tone, left, right};
 use super::{CommandResult, Exit, Failure};
 use crate::config::Config;
 use crate::serve::time;
-use crate::store::{Store, StoreOptions};
 use crate::verify::{Check, Report, Span, Verdict, VerifyError, VerifyOptions, verify_servers, verify_store};
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
@@ -53,21 +53,13 @@ pub fn run(args: Args) -> CommandResult {
 }
 
 fn of_store(config: &Config, folder: &std::path::Path) -> Result<Report, Failure> {
-    let reader = Store::open_read_only(folder, StoreOptions::default()).map_err(|error| {
-        let advice = error.advice();
-        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
-    })?;
+    let reader = read_store(folder)?;
     let removes = config.retention_age.is_some() || config.retention_bytes.is_some();
     verify_store(reader.as_ref(), removes).map_err(failed)
 }
 
 fn failed(error: VerifyError) -> Failure {
-    let exit = if error.is_temporary() {
-        Exit::Unavailable
-    } else {
-        Exit::Config
-    };
-    Failure::new(exit, error)
+    Failure::of_server(error.is_temporary(), error)
 }
 
 fn print(report: &Report, output: Output) -> Result<(), Failure> {

@@ -4,11 +4,13 @@
 //! always holds: a flush is one transaction; a question never waits for a flush.
 
 mod answers;
+mod cursor;
 mod editor;
 pub mod elastic_druid;
 mod health;
 mod said;
 mod sqlite;
+mod values;
 pub(crate) mod wanted;
 mod window;
 pub(crate) mod words;

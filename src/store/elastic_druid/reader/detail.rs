@@ -6,6 +6,7 @@ use super::issues::{Doc, LISTED};
 use super::names::{detail, issue};
 use super::search::{all, not, term};
 use crate::event::IssueId;
+use crate::store::cursor;
 use crate::store::elastic_druid::elastic::documents::read_sample;
 use crate::store::window::{Window, minute_text};
 use crate::store::{ErrorAsk, Issue, IssueDetail, Page, ReadError, StoredSample};
@@ -125,10 +126,7 @@ impl Ask<'_> {
         let limit = limit.clamp(1, 200);
         let before = match after {
             None => u32::MAX,
-            Some(cursor) => cursor.parse().map_err(|_| {
-                let shown: String = cursor.chars().take(64).collect();
-                ReadError::BadRequest(format!("after={shown:?} is not a cursor of samples; begin without one"))
-            })?,
+            Some(cursor) => cursor::number(cursor, "samples")?,
         };
         let found = self.samples_before(&issue.to_string(), before, limit + 1);
         self.issue(issue, &[issue::ID])?;

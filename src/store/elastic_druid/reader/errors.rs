@@ -5,6 +5,7 @@ use super::issues::{Doc, LISTED, with_counts};
 use super::names::issue;
 use super::search::{self, Counts, Frame, all, asks_counts, everything, long};
 use crate::query::Query;
+use crate::store::cursor;
 use crate::store::window::Window;
 use crate::store::{ErrorSort, ErrorsAsk, Issue, Page, ReadError};
 use serde_json::{Value, json};
@@ -183,32 +184,13 @@ struct Place {
 
 impl Place {
     fn write(&self, sort: ErrorSort) -> String {
-        format!("{}{:x}.{}", letter(sort), self.key, self.id)
+        cursor::write_issue(sort, self.key, &self.id)
     }
 
     fn read(sort: ErrorSort, cursor: &str) -> Result<Self, ReadError> {
-        let place = cursor
-            .strip_prefix(letter(sort))
-            .and_then(|rest| rest.split_once('.'))
-            .and_then(|(key, id)| {
-                let key = u64::from_str_radix(key, 16).ok()?;
-                let hexadecimal = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-                hexadecimal.then(|| Place { key, id: id.to_owned() })
-            });
-        place.ok_or_else(|| {
-            let shown: String = cursor.chars().take(64).collect();
-            ReadError::BadRequest(format!(
-                "after={shown:?} is not a cursor of this order; begin without one"
-            ))
-        })
-    }
-}
-
-fn letter(sort: ErrorSort) -> char {
-    match sort {
-        ErrorSort::LastSeen => 'l',
-        ErrorSort::FirstSeen => 'f',
-        ErrorSort::Count => 'c',
+        let hexadecimal = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (key, id) = cursor::read_issue(sort, cursor, |id| hexadecimal(id).then(|| id.to_owned()))?;
+        Ok(Self { key, id })
     }
 }
 

@@ -8,6 +8,7 @@ use super::issues::{Doc, LISTED};
 use super::names::issue;
 use super::search::{Counts, all, any, term, terms};
 use crate::event::{Part, Severity};
+use crate::store::cursor;
 use crate::store::health::{Fleet, RESTART_TEXT, RESTART_TYPES, Told, health, tells_restart};
 use crate::store::window::{Window, time_text};
 use crate::store::{Job, JobDetail, JobsAsk, Page, ReadError};
@@ -149,7 +150,11 @@ impl Ask<'_> {
     pub(super) fn jobs(&self, ask: &JobsAsk) -> Result<Page<Job>, ReadError> {
         let limit = ask.limit.clamp(1, 500);
         let window = Window::of_millis(ask.from, ask.to);
-        let after = ask.after.as_deref().map(read_cursor).transpose()?;
+        let after = ask
+            .after
+            .as_deref()
+            .map(|after| cursor::read_job(after, |job| Some(job.to_owned())))
+            .transpose()?;
         let (tallies, _) = self.tallies(window)?;
         let fleet = Fleet::of(tallies.values().map(|tally| &tally.told));
         let wanted = ask.name.to_lowercase();
@@ -171,7 +176,7 @@ impl Ask<'_> {
         let next = found
             .last()
             .filter(|_| more)
-            .map(|(health, rest, job)| format!("{health}.{rest:x}.{job}"));
+            .map(|(health, rest, job)| cursor::write_job(*health, *rest, job));
         let names: Vec<String> = found.iter().map(|(_, _, job)| (*job).to_owned()).collect();
         let mut lines = if ask.sparkline > 0 {
             let noise = term(issue::PART, Part::Noise.as_str());
@@ -254,17 +259,4 @@ fn shown(name: String, tally: &Tally, latest: Option<&Doc>, fleet: Fleet, sparkl
         last_seen: time_text(tally.last_nanos),
         sparkline,
     }
-}
-
-fn read_cursor(cursor: &str) -> Result<(u32, u64, String), ReadError> {
-    let mut parts = cursor.splitn(3, '.');
-    let place = (|| {
-        let health = parts.next()?.parse().ok()?;
-        let rest = u64::from_str_radix(parts.next()?, 16).ok()?;
-        Some((health, rest, parts.next()?.to_owned()))
-    })();
-    place.ok_or_else(|| {
-        let shown: String = cursor.chars().take(64).collect();
-        ReadError::BadRequest(format!("after={shown:?} is not a cursor of jobs; begin without one"))
-    })
 }

@@ -3,6 +3,7 @@
 use crate::config::servers::KafkaConfig;
 use crate::event::EventTime;
 use crate::source::kafka::tail::tail;
+use crate::store::cursor;
 use crate::store::{Page, ReadError, StoredReject};
 use crate::topics::reject::RejectRecord;
 
@@ -28,10 +29,7 @@ pub(super) fn page(
 ) -> Result<Page<StoredReject>, ReadError> {
     let before: usize = match after {
         None => 0,
-        Some(cursor) => cursor.parse().map_err(|_| {
-            let shown: String = cursor.chars().take(64).collect();
-            ReadError::BadRequest(format!("after={shown:?} is not a cursor of rejects; begin without one"))
-        })?,
+        Some(cursor) => cursor::number(cursor, "rejects")?,
     };
     let limit = limit.clamp(1, PAGE);
     let nothing = Page {

@@ -4,8 +4,9 @@ use super::super::druid::{DruidReader, Question};
 use super::asking::{Ask, buckets, whole};
 use super::names::{Form, detail, form_of, issue, of_dimension};
 use super::search::{all, everything, exists, term};
-use crate::query::{FIELDS, Field, StateName};
+use crate::query::{Field, StateName};
 use crate::store::ReadError;
+use crate::store::values::ValuesAsk;
 use serde_json::{Value, json};
 
 /// Values looked at.
@@ -21,29 +22,15 @@ pub(super) fn values(
     prefix: &str,
     limit: usize,
 ) -> Result<Vec<(String, u64)>, ReadError> {
-    let limit = limit.clamp(1, 1_000);
-    let known = Field::named(field).ok_or_else(|| {
-        let shown: String = field.chars().take(64).collect();
-        let names: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
-        ReadError::BadRequest(format!(
-            "field {shown:?} is not known; it is one of {}",
-            names.join(", ")
-        ))
-    })?;
-    let fits = |text: &str| {
-        text.get(..prefix.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-    };
+    let wanted = ValuesAsk::new(field, prefix, limit)?;
+    let known = wanted.field;
     let by_events = of_dimension(known.name()).filter(|_| !BY_ISSUES.contains(&known));
-    let mut found = match (by_events, druid) {
+    let found = match (by_events, druid) {
         (Some(_), Some(druid)) => events(druid, known.name(), prefix)?,
         (Some(field), None) => ask.events_of(field, prefix)?,
         (None, _) => ask.issues_of(known, prefix)?,
     };
-    found.retain(|(text, count)| *count > 0 && fits(text));
-    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    found.truncate(limit);
-    Ok(found)
+    Ok(wanted.most_frequent(found))
 }
 
 /// Events by value over all time.

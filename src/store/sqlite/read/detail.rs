@@ -9,6 +9,7 @@ use super::errors::value;
 use super::{Snapshot, failed};
 use crate::event::IssueId;
 use crate::query::Field;
+use crate::store::cursor;
 use crate::store::window::minute_text;
 use crate::store::{ErrorAsk, Issue, IssueDetail, Page, ReadError, StoredSample};
 use rusqlite::OptionalExtension as _;
@@ -197,10 +198,7 @@ impl Snapshot<'_> {
         let limit = limit.clamp(1, 200);
         let before = match after {
             None => u32::MAX,
-            Some(cursor) => cursor.parse().map_err(|_| {
-                let shown: String = cursor.chars().take(64).collect();
-                ReadError::BadRequest(format!("after={shown:?} is not a cursor of samples; begin without one"))
-            })?,
+            Some(cursor) => cursor::number(cursor, "samples")?,
         };
         let last = u32::try_from(self.one(Column::IssueLast, id)? / 3_600_000_000_000).unwrap_or(0);
         let hours = self.slots(id, (Level::Hour, 0, last.saturating_add(1)))?;

@@ -5,6 +5,7 @@ use super::super::counts::{Ids, Window, sums};
 use super::super::set::IdSet;
 use super::filter::Frame;
 use super::{Snapshot, failed};
+use crate::store::cursor;
 use crate::store::{ErrorSort, ErrorsAsk, Issue, Page, ReadError};
 
 impl Snapshot<'_> {
@@ -90,31 +91,11 @@ struct Place {
 
 impl Place {
     fn write(self, sort: ErrorSort) -> String {
-        format!("{}{:x}.{:x}", letter(sort), self.key, self.id)
+        cursor::write_issue(sort, self.key, format_args!("{:x}", self.id))
     }
 
     fn read(sort: ErrorSort, cursor: &str) -> Result<Self, ReadError> {
-        let place = cursor
-            .strip_prefix(letter(sort))
-            .and_then(|rest| rest.split_once('.'))
-            .and_then(|(key, id)| {
-                let key = u64::from_str_radix(key, 16).ok()?;
-                let id = u32::from_str_radix(id, 16).ok()?;
-                Some(Place { key, id })
-            });
-        place.ok_or_else(|| {
-            let shown: String = cursor.chars().take(64).collect();
-            ReadError::BadRequest(format!(
-                "after={shown:?} is not a cursor of this order; begin without one"
-            ))
-        })
-    }
-}
-
-fn letter(sort: ErrorSort) -> char {
-    match sort {
-        ErrorSort::LastSeen => 'l',
-        ErrorSort::FirstSeen => 'f',
-        ErrorSort::Count => 'c',
+        let (key, id) = cursor::read_issue(sort, cursor, |id| u32::from_str_radix(id, 16).ok())?;
+        Ok(Self { key, id })
     }
 }

@@ -9,6 +9,7 @@ use super::issues::Counted;
 use super::{Snapshot, failed};
 use crate::event::{Part, Severity};
 use crate::query::Field;
+use crate::store::cursor;
 use crate::store::health::{Fleet, Told, health};
 use crate::store::window::time_text;
 use crate::store::{Job, JobDetail, JobsAsk, Page, ReadError};
@@ -71,7 +72,11 @@ impl Snapshot<'_> {
     pub(super) fn jobs(&self, ask: &JobsAsk) -> Result<Page<Job>, ReadError> {
         let limit = ask.limit.clamp(1, 500);
         let window = Window::of_millis(ask.from, ask.to);
-        let after = ask.after.as_deref().map(read_cursor).transpose()?;
+        let after = ask
+            .after
+            .as_deref()
+            .map(|after| cursor::read_job(after, |job| u32::from_str_radix(job, 16).ok()))
+            .transpose()?;
         let (tallies, _) = self.tallies(window)?;
         let fleet = Fleet::of(tallies.values().map(|tally| &tally.told));
         let wanted = ask.name.to_lowercase();
@@ -96,7 +101,7 @@ impl Snapshot<'_> {
         let next = found
             .last()
             .filter(|_| more)
-            .map(|(health, rest, job)| format!("{health}.{rest:x}.{job:x}"));
+            .map(|(health, rest, job)| cursor::write_job(*health, *rest, format_args!("{job:x}")));
         let ids: Vec<u32> = found.iter().map(|(_, _, job)| *job).collect();
         let mut lines = if ask.sparkline > 0 {
             let size = ids.iter().max().map_or(0, |max| max.saturating_add(1));
@@ -177,18 +182,4 @@ impl Snapshot<'_> {
             sparkline,
         })
     }
-}
-
-fn read_cursor(cursor: &str) -> Result<(u32, u64, u32), ReadError> {
-    let mut parts = cursor.split('.');
-    let place = (|| {
-        let health = parts.next()?.parse().ok()?;
-        let rest = u64::from_str_radix(parts.next()?, 16).ok()?;
-        let job = u32::from_str_radix(parts.next()?, 16).ok()?;
-        parts.next().is_none().then_some((health, rest, job))
-    })();
-    place.ok_or_else(|| {
-        let shown: String = cursor.chars().take(64).collect();
-        ReadError::BadRequest(format!("after={shown:?} is not a cursor of jobs; begin without one"))
-    })
 }

@@ -6,7 +6,9 @@ use super::errors::value;
 use super::{Snapshot, failed};
 use crate::event::{EventTime, IssueId};
 use crate::fold::Ledger;
-use crate::query::{FIELDS, Field, StateName};
+use crate::query::{Field, StateName};
+use crate::store::cursor;
+use crate::store::values::ValuesAsk;
 use crate::store::window::time_text;
 use crate::store::{IssueNotes, Marker, Page, ReadError, StoredReject, Totals};
 use rusqlite::params;
@@ -20,10 +22,7 @@ impl Snapshot<'_> {
         let limit = limit.clamp(1, 500);
         let before: i64 = match after {
             None => i64::MAX,
-            Some(cursor) => cursor.parse().map_err(|_| {
-                let shown: String = cursor.chars().take(64).collect();
-                ReadError::BadRequest(format!("after={shown:?} is not a cursor of rejects; begin without one"))
-            })?,
+            Some(cursor) => cursor::number(cursor, "rejects")?,
         };
         let rows = || -> rusqlite::Result<Vec<StoredReject>> {
             let mut read = self.connection.prepare_cached(
@@ -134,28 +133,17 @@ impl Snapshot<'_> {
 
     /// Values with their counts: events for the dimensions of counts, issues for everything else.
     pub(super) fn values(&self, field: &str, prefix: &str, limit: usize) -> Result<Vec<(String, u64)>, ReadError> {
-        let limit = limit.clamp(1, 1_000);
-        let known = Field::named(field).ok_or_else(|| {
-            let shown: String = field.chars().take(64).collect();
-            let names: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
-            ReadError::BadRequest(format!(
-                "field {shown:?} is not known; it is one of {}",
-                names.join(", ")
-            ))
-        })?;
-        let fits = |text: &str| {
-            text.get(..prefix.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-        };
+        let ask = ValuesAsk::new(field, prefix, limit)?;
+        let known = ask.field;
         let by_fingerprint = [
             (Field::Group, Column::FpGroup),
             (Field::Rule, Column::FpRule),
             (Field::TopFrame, Column::FpTopFrame),
         ];
-        let mut found = if let Some((field, column)) = by_fingerprint.iter().find(|(field, _)| *field == known) {
+        let found = if let Some((field, column)) = by_fingerprint.iter().find(|(field, _)| *field == known) {
             self.named(*field, self.issues_by(Some(*column))?)?
         } else if known == Field::State {
-            self.states(fits)
+            self.states(|name| ask.fits(name))
         } else if known == Field::Fingerprint {
             self.fingerprint_values()?
         } else if known == Field::Stack {
@@ -165,10 +153,7 @@ impl Snapshot<'_> {
         } else {
             self.dictionary_values(known)?
         };
-        found.retain(|(text, count)| *count > 0 && fits(text));
-        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        found.truncate(limit);
-        Ok(found)
+        Ok(ask.most_frequent(found))
     }
 
     /// Fingerprints with their issues.

@@ -18,7 +18,9 @@ mod schema;
 
 use kafka_bed::{Bed, live, nanos, wait};
 use rand::{RngExt as _, SeedableRng as _};
+use rdkafka::producer::{BaseProducer, Producer as _};
 use seismolog::config::servers::TopicPlan;
+use seismolog::source::kafka::KafkaSettings;
 use seismolog::source::kafka::admin::{Changed, ensure_topics};
 use std::time::{Duration, Instant};
 
@@ -117,6 +119,32 @@ fn members_that_come_go_and_sleep_past_their_session_change_no_count() {
     // The second goes, the first reads to the end.
     assert!(b.stop().success());
     bed.send(800);
+    bed.wait_until_read();
+    assert!(a.stop().success());
+    bed.assert_exact();
+}
+
+#[test]
+fn a_rebalance_while_a_fenced_member_gives_up_does_not_hold_it_for_ever() {
+    let Some(_turn) = live() else { return };
+    let mut bed = Bed::new(1_200);
+    bed.send(400);
+    let mut a = bed.member("a");
+    bed.wait_until_read();
+    // Somebody takes the id its producer has: the next flush of `a` is refused, and it listens for the reason.
+    let producer: BaseProducer = KafkaSettings::new(&bed.kafka)
+        .transactional(&format!("{}-a-0", bed.kafka.group_id))
+        .create()
+        .unwrap();
+    producer.init_transactions(Duration::from_secs(20)).unwrap();
+    bed.send(400);
+    wait(Duration::from_secs(1));
+    // In that time the group shares its partitions anew.
+    let mut b = bed.member("b");
+    bed.wait_until_read();
+    assert!(bed.log("a").contains("beginning anew"), "{}", bed.log("a"));
+    assert!(b.stop().success());
+    bed.send(400);
     bed.wait_until_read();
     assert!(a.stop().success());
     bed.assert_exact();

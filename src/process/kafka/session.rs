@@ -109,6 +109,7 @@ impl<'w> Session<'w> {
             }
         };
         self.consumer.context().close();
+        self.let_go();
         ended
     }
 
@@ -246,6 +247,16 @@ impl<'w> Session<'w> {
             }
         }
         Ok(())
+    }
+
+    /// Answers rebalances without working on any partition: the library waits for an answer to each, even while it is
+    /// taken down.
+    fn let_go(&self) {
+        for moved in self.consumer.context().take_moved() {
+            if let Err(error) = watch::refuse(&self.consumer, &moved) {
+                tracing::warn!(%error, "a rebalance could not be answered");
+            }
+        }
     }
 
     fn given(&mut self, list: &TopicPartitionList) -> Result<(), Ended> {
@@ -526,6 +537,7 @@ impl<'w> Session<'w> {
     fn fenced(&mut self, why: String) -> Ended {
         let until = Instant::now() + Duration::from_secs(6);
         while Instant::now() < until && !self.worker.stop.is_asked() {
+            self.let_go();
             let Some(Err(error)) = self.consumer.poll(Duration::from_millis(200)) else {
                 continue;
             };

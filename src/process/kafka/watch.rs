@@ -100,14 +100,21 @@ impl ClientContext for Watch {
 impl ConsumerContext for Watch {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let given = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::Acquire) {
-            if !given {
-                drop(give_back(consumer, list));
-            }
-            return;
-        }
         let list = list.clone();
-        lock(&self.moved).push(if given { Moved::Given(list) } else { Moved::Taken(list) });
+        let moved = if given { Moved::Given(list) } else { Moved::Taken(list) };
+        if self.closing.load(Ordering::Acquire) {
+            drop(refuse(consumer, &moved));
+        } else {
+            lock(&self.moved).push(moved);
+        }
+    }
+}
+
+/// Answers a rebalance by working on nothing: what is to go goes, what would come is left alone.
+pub(super) fn refuse(consumer: &BaseConsumer<Watch>, moved: &Moved) -> Result<(), KafkaError> {
+    match moved {
+        Moved::Given(_) => take_up(consumer, &TopicPartitionList::new()),
+        Moved::Taken(list) => give_back(consumer, list),
     }
 }
 

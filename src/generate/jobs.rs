@@ -69,6 +69,9 @@ const VERBS: [&str; 20] = [
     "audit",
     "notify",
 ];
+/// What the program of a layer is called: jobs of one layer and domain are one service and run the same program with
+/// other settings.
+const PROGRAMS: [&str; 5] = ["Ingest", "Detail", "Summary", "Live", "Sync"];
 const ORGS: [&str; 8] = ["acme", "nova", "orbit", "lumen", "tango", "quartz", "pelican", "harbor"];
 const TEAMS: [&str; 12] = [
     "trade",
@@ -120,7 +123,7 @@ pub(crate) struct Job {
     pub(crate) org: &'static str,
     /// `com.acme.orders`.
     pub(crate) package: String,
-    /// `OrdersEnrichJob`.
+    /// `OrdersIngestJob`.
     pub(crate) class: String,
     pub(crate) jar: String,
     pub(crate) version: &'static str,
@@ -189,7 +192,7 @@ pub(crate) fn job(number: usize, engine: Engine, layout: LayoutKind, seed: u64) 
     };
     let namespace = of(&NAMESPACES, random.below(3)).to_owned();
     let version = of(&VERSIONS, random.below(3));
-    let class = format!("{}{}Job", capital(domain), capital(verb));
+    let class = format!("{}{}Job", capital(domain), of(&PROGRAMS, slot));
     let managers = 2 + random.below(5);
     let parallelism = managers * (1 + random.below(4));
     let application = format!(
@@ -253,7 +256,7 @@ pub(crate) fn job(number: usize, engine: Engine, layout: LayoutKind, seed: u64) 
         version,
         task: task_name(domain, verb, &mut random),
         topic: format!("{layer}_{domain}"),
-        table: format!("{layer}_{domain}_{verb}"),
+        table: format!("{layer}_{domain}_di"),
         engine,
         platform,
         layout,

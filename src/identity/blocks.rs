@@ -12,7 +12,7 @@
 
 use super::skeleton::{Written, next_digit, zero_into};
 use crate::event::{Text, Thrown, ThrownShape};
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memmem};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -181,46 +181,41 @@ impl Parts {
             Written::Escaped => b'e',
         });
         let mut at = 0;
-        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            let (line, after) = split_line(rest, written);
-            let next = text.len() - after.len();
-            // A last line may be cut.
-            let is_whole = at + line.len() < next || line.ends_with(b")") || line.ends_with(b"]");
-            match frame_symbol(line, written).filter(|_| is_whole) {
-                Some(symbol) => {
-                    self.frames.push(1);
-                    let held = line.get(symbol.from..symbol.to).unwrap_or_default();
-                    if symbol.has_digits {
-                        symbol_into(held, written, &mut self.frames);
-                    } else {
-                        self.frames.extend_from_slice(held);
+        while at < text.len() {
+            if let Some(line) = frame_line(text, at, written) {
+                self.frames.push(1);
+                let symbol = text.get(line.from..line.to).unwrap_or_default();
+                if line.has_digits {
+                    symbol_into(symbol, written, &mut self.frames);
+                } else {
+                    self.frames.extend_from_slice(symbol);
+                }
+                let number = self.found.len();
+                self.found.push(Found {
+                    class: line.from..line.dot,
+                    method: line.dot + 1..line.to,
+                });
+                match self.blocks.last_mut() {
+                    Some(block) if block.bytes.end == at && block.tabs == line.tabs => {
+                        block.bytes.end = line.next;
+                        block.frames.end = number + 1;
                     }
-                    let number = self.found.len();
-                    self.found.push(Found {
-                        class: at + symbol.from..at + symbol.dot,
-                        method: at + symbol.dot + 1..at + symbol.to,
-                    });
-                    match self.blocks.last_mut() {
-                        Some(block) if block.bytes.end == at && block.tabs == symbol.tabs => {
-                            block.bytes.end = next;
-                            block.frames.end = number + 1;
-                        }
-                        _ => {
-                            self.headers.extend_from_slice(&[1, symbol.tabs]);
-                            self.frames.push(2);
-                            self.blocks.push(Block {
-                                bytes: at..next,
-                                frames: number..number + 1,
-                                tabs: symbol.tabs,
-                            });
-                        }
+                    _ => {
+                        self.headers.extend_from_slice(&[1, line.tabs]);
+                        self.frames.push(2);
+                        self.blocks.push(Block {
+                            bytes: at..line.next,
+                            frames: number..number + 1,
+                            tabs: line.tabs,
+                        });
                     }
                 }
-                None => {
-                    self.headers.push(2);
-                    zero_into(line, written, &mut self.headers);
-                }
+                at = line.next;
+                continue;
             }
+            let (end, next) = line_break(text, at, written).unwrap_or((text.len(), text.len()));
+            self.headers.push(2);
+            zero_into(text.get(at..end).unwrap_or_default(), written, &mut self.headers);
             at = next;
         }
     }
@@ -317,51 +312,43 @@ fn object_symbol(object: &[u8]) -> Option<Found> {
     })
 }
 
-/// The first line and what follows its line break.
-fn split_line(text: &[u8], written: Written) -> (&[u8], &[u8]) {
-    let breaks_at = match written {
-        Written::Literal => memchr(b'\n', text).map(|at| (at, at + 1)),
-        Written::Escaped => {
-            let mut from = 0;
-            loop {
-                let Some(found) = text.get(from..).and_then(|t| memchr(b'\\', t)) else {
-                    break None;
-                };
-                let at = from + found;
-                if text.get(at + 1) == Some(&b'n') {
-                    break Some((at, at + 2));
-                }
-                from = at + 2;
-            }
+/// Where the first line break at or after `from` begins and ends.
+fn line_break(text: &[u8], from: usize, written: Written) -> Option<(usize, usize)> {
+    let mut at = from;
+    loop {
+        let found = match written {
+            Written::Literal => return memchr(b'\n', text.get(at..)?).map(|found| (at + found, at + found + 1)),
+            Written::Escaped => at + memchr(b'\\', text.get(at..)?)?,
+        };
+        if text.get(found + 1) == Some(&b'n') {
+            return Some((found, found + 2));
         }
-    };
-    match breaks_at {
-        Some((end, next)) => (
-            text.get(..end).unwrap_or_default(),
-            text.get(next..).unwrap_or_default(),
-        ),
-        None => (text, &[]),
+        at = found + 2;
     }
 }
 
-/// Class and method in a line.
-struct Symbol {
+/// A line that is plainly a frame. All places are counted from the beginning of the text.
+struct FrameLine {
     /// How many tabs the line begins with: they tell suppressed frames from others.
     tabs: u8,
+    /// Where class and method stand.
     from: usize,
     /// The dot before the method.
     dot: usize,
     to: usize,
     has_digits: bool,
+    /// Where the next line begins.
+    next: usize,
 }
 
-/// Class and method of a Java frame line. Nothing where the line is not plainly a frame: tabs, `at`, a dotted name
-/// without a blank or an escape, a place in brackets.
-fn frame_symbol(line: &[u8], written: Written) -> Option<Symbol> {
+/// The frame of Java in the line that begins at `at`: tabs, `at`, a dotted name without a blank or an escape, a place in
+/// brackets. Nothing where the line is not plainly that.
+fn frame_line(text: &[u8], at: usize, written: Written) -> Option<FrameLine> {
     let tab: &[u8] = match written {
         Written::Literal => b"\t",
         Written::Escaped => b"\\t",
     };
+    let line = text.get(at..)?;
     let mut tabs = 0u8;
     let mut after = line;
     while let Some(stripped) = after.strip_prefix(tab) {
@@ -372,19 +359,33 @@ fn frame_symbol(line: &[u8], written: Written) -> Option<Symbol> {
         return None;
     }
     let after = after.strip_prefix(b"at ")?;
-    let from = line.len() - after.len();
-    let open = memchr(b'(', after)?;
-    let (symbol, place) = after.split_at_checked(open)?;
+    let from = text.len() - after.len();
+    let to = from + memchr(b'(', after)?;
+    // A line break before the bracket is no part of a plain name.
+    let symbol = text.get(from..to)?;
     let has_digits = plain_name(symbol)?;
-    let dot = memrchr(b'.', symbol)?;
     // A slash parts the module from the class, so it stands before the method's dot.
-    let parted = memrchr(b'/', symbol).is_none_or(|slash| slash < dot);
-    (parted && memchr(b')', place).is_some()).then_some(Symbol {
+    let method = symbol.iter().rev().position(|byte| matches!(byte, b'.' | b'/'))?;
+    let dot = to - method - 1;
+    if text.get(dot) != Some(&b'.') {
+        return None;
+    }
+    let broken = line_break(text, to, written);
+    let (end, next) = broken.unwrap_or((text.len(), text.len()));
+    let place = text.get(to..end)?;
+    let whole = match place.last() {
+        Some(b')') => true,
+        // A last line may be cut.
+        Some(last) => (broken.is_some() || *last == b']') && memchr(b')', place).is_some(),
+        None => false,
+    };
+    whole.then_some(FrameLine {
         tabs,
         from,
-        dot: from + dot,
-        to: from + open,
+        dot,
+        to,
         has_digits,
+        next,
     })
 }
 
@@ -426,6 +427,24 @@ const COUNTED: [&[u8]; 4] = [
     b"$Proxy",
 ];
 
+/// Whether all digits of a symbol, the first at `at`, are ordinals of inner classes and lambdas (`Flow$1`,
+/// `lambda$map$3`) alone. They are the same wherever the same program runs, so a key may hold them.
+fn only_ordinals(symbol: &[u8], at: usize) -> bool {
+    let mut digit = Some(at);
+    while let Some(at) = digit {
+        let run = symbol.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
+        let before = at.checked_sub(1).and_then(|before| symbol.get(before));
+        let after = symbol.get(at + run);
+        let ordinal = before == Some(&b'$') && matches!(after, None | Some(b'.' | b'$'));
+        let lambda = ordinal && symbol.get(..at).is_some_and(|head| head.ends_with(b"Lambda$"));
+        if run > 3 || !ordinal || lambda {
+            return false;
+        }
+        digit = next_digit(symbol, at + run);
+    }
+    true
+}
+
 /// Class and method of a frame without the numbers that clean names lose.
 pub(super) fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
     let Some(first) = next_digit(symbol, 0) else {
@@ -433,6 +452,10 @@ pub(super) fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
         out.extend_from_slice(symbol);
         return;
     };
+    if only_ordinals(symbol, first) {
+        out.extend_from_slice(symbol);
+        return;
+    }
     let mut digits = Some(first);
     while let Some(at) = digits {
         let (head, tail) = symbol.split_at_checked(at).unwrap_or((symbol, &[]));

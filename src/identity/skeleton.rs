@@ -302,7 +302,18 @@ pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
     }
     let mut from = 0;
     for span in (Spans { bytes, at: 0, written }) {
+        if span.start < from {
+            // A part of an address.
+            continue;
+        }
         out.extend_from_slice(bytes.get(from..span.start).unwrap_or_default());
+        if span.kind == Kind::Number
+            && let Some(length) = address_length(bytes, span.start)
+        {
+            out.extend_from_slice(b"0.0.0.0");
+            from = span.start + length;
+            continue;
+        }
         let inside = bytes.get(span.start..span.end).unwrap_or_default();
         match span.kind {
             Kind::Code => out.extend_from_slice(inside),
@@ -310,7 +321,7 @@ pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
             Kind::Number if matches!(bytes.get(span.end), Some(b'x' | b'X')) => {
                 out.extend(inside.iter().map(|_| b'1'));
             }
-            Kind::Number => push_zeros(shown_digits(bytes, &span), out),
+            Kind::Number => push_zeros(shown_digits(bytes, &span, written), out),
             Kind::Uuid => out.extend(inside.iter().map(|&b| if b == b'-' { b } else { b'0' })),
             Kind::Hex => push_hex(
                 inside.len(),
@@ -327,35 +338,80 @@ pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
 /// Patterns that count more digits than this are refused (masks) or looked at anew for each event (rules).
 pub const COUNTED_DIGITS: usize = 6;
 
-/// How many digits of a number the zeroed text shows. Numbers of subtasks `(3/128)` and of attempts `…_3_1)` are one
-/// digit whatever their length.
-fn shown_digits(bytes: &[u8], span: &Span) -> usize {
+/// A number that stands alone is short (a day, a count) or long (a year, an amount), and shown with so many digits.
+const ALONE: (usize, usize) = (2, 4);
+/// Up to this many digits a number is short. Parts of addresses and of versions have no more.
+const SHORT: usize = 3;
+
+/// How many digits of a number the zeroed text shows. Where nothing counts them they are shown as if they were as many as
+/// in any other text: a message with `9 records` is the one with `120 records`.
+///
+/// Masks count digits of dates, times, ports and ids, whose parts stand beside `-`, `:`, `.` and `_`. Numbers of
+/// subtasks `(3/128)` and of attempts `…_3_1)` are one digit whatever their length.
+fn shown_digits(bytes: &[u8], span: &Span, written: Written) -> usize {
     let digits = span.end - span.start;
     let before = span.start.checked_sub(1).and_then(|at| bytes.get(at));
     let after = bytes.get(span.end);
+    let opens = matches!(before, None | Some(b' ' | b'=' | b'(' | b'[' | b'"' | b'\'' | b'#'));
+    if opens && closes(bytes, span.end, written) {
+        return if digits <= SHORT { ALONE.0 } else { ALONE.1 };
+    }
     if digits > COUNTED_DIGITS {
-        // Only where it stands alone: a mask may take a number and its neighbours together (addresses, pods, dates).
-        let opens = matches!(before, None | Some(b' ' | b'=' | b'(' | b'[' | b'"' | b'\''));
-        let closes = matches!(
-            after,
-            None | Some(b' ' | b',' | b';' | b')' | b']' | b'"' | b'\'' | b'\\')
-        );
-        return if opens && closes { COUNTED_DIGITS } else { digits };
+        // A mask may take a number and its neighbours together (addresses, pods, dates).
+        return digits;
     }
     let numbered = matches!(
         (before, after),
-        (Some(b'('), Some(b'/')) | (Some(b'/'), Some(b')')) | (Some(b'_'), Some(b')'))
+        (Some(b'('), Some(b'/')) | (Some(b'/'), Some(b')')) | (Some(b'_'), Some(b')' | b'_'))
     );
-    let attempt = matches!((before, after), (Some(b'_'), Some(b'_')))
-        && bytes.get(span.end + 1..).is_some_and(|rest| {
-            let next = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-            (1..=3).contains(&next) && rest.get(next) == Some(&b')')
-        });
-    if digits <= 3 && (numbered || attempt) {
-        1
-    } else {
-        digits
+    if digits <= SHORT && numbered { 1 } else { digits }
+}
+
+/// Whether the text at `at` ends a number that stands alone: the same in literal and in escaped text.
+fn closes(bytes: &[u8], at: usize, written: Written) -> bool {
+    let mut at = at;
+    // The end of a sentence, no fraction.
+    if bytes.get(at) == Some(&b'.') {
+        at += 1;
+        if matches!(bytes.get(at), Some(b',' | b';' | b')' | b']')) {
+            return false;
+        }
     }
+    match (bytes.get(at), written) {
+        (None | Some(b' ' | b',' | b';' | b')' | b']' | b'\''), _)
+        | (Some(b'"' | b'\n' | b'\t' | b'\r'), Written::Literal) => true,
+        (Some(b'\\'), Written::Escaped) => matches!(bytes.get(at + 1), Some(b'"' | b'n' | b't' | b'r')),
+        (Some(_), _) => false,
+    }
+}
+
+/// Length of the address `1.2.3.4` that begins with the number at `start`, if one does.
+fn address_length(bytes: &[u8], start: usize) -> Option<usize> {
+    let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+    if matches!(before, Some(b'.' | b'-' | b'_')) {
+        return None;
+    }
+    let mut at = start;
+    for group in 0..4 {
+        if group > 0 {
+            if bytes.get(at) != Some(&b'.') {
+                return None;
+            }
+            at += 1;
+        }
+        let digits = bytes
+            .iter()
+            .skip(at)
+            .take(SHORT + 1)
+            .take_while(|b| b.is_ascii_digit())
+            .count();
+        if digits == 0 || digits > SHORT {
+            return None;
+        }
+        at += digits;
+    }
+    let whole = class(bytes, at) == 0 && !matches!(bytes.get(at), Some(b'.' | b'-' | b'_'));
+    whole.then_some(at - start)
 }
 
 fn push_zeros(count: usize, out: &mut Vec<u8>) {
@@ -453,7 +509,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equal_escaped_keys_mean_equal_literal_keys(text in ".{0,60}", digits in "[0-9]{0,40}") {
+        fn equal_escaped_keys_mean_equal_literal_keys(
+            text in prop_oneof![".{0,60}", "([0-9]{1,7}|[a-z]|[ .,:;()_#'\"/\\\\\n\t-]){0,40}"],
+            digits in "[0-9]{0,40}",
+        ) {
             // The same text with other digits in it: where the escaped keys are equal the literal keys must be too.
             let mut digits = digits.chars().cycle();
             let other: String = text.chars().map(|c| if c.is_ascii_digit() { digits.next().unwrap_or(c) } else { c }).collect();
@@ -466,6 +525,19 @@ mod tests {
             };
             if escaped(&text) == escaped(&other) {
                 prop_assert_eq!(zeroed(&text), zeroed(&other));
+            }
+        }
+
+        #[test]
+        fn numbers_of_any_length_are_equal_where_nothing_counts_them(a in 0_u32..1000, b in 0_u32..1000, c in 1000_u64.., d in 1000_u64..) {
+            for text in [" {} records", "x={}, y", "took {}.", "(#{})", "[{}]\n", "10.{}.0.1:99", "_{}_"] {
+                prop_assert_eq!(
+                    zeroed(&text.replace("{}", &(a % 256).to_string())),
+                    zeroed(&text.replace("{}", &(b % 256).to_string()))
+                );
+            }
+            for text in ["offset {}", "id={}, y"] {
+                prop_assert_eq!(zeroed(&text.replace("{}", &c.to_string())), zeroed(&text.replace("{}", &d.to_string())));
             }
         }
 

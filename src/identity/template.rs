@@ -36,8 +36,19 @@ fn tells(line: &str) -> bool {
 /// Words of the message itself, placeholders and quoted names not counted.
 #[must_use]
 pub fn words(template: &str) -> usize {
+    let parts = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | '(' | ')' | '/');
+    if template.is_ascii() {
+        // The same as below, without decoding characters.
+        let parts = |byte: &u8| parts(char::from(*byte));
+        let of = |word: &[u8]| match std::str::from_utf8(word) {
+            Ok(word) if memchr::memchr(b'.', word.as_bytes()).is_some() && is_qualified(word) => 2,
+            _ => usize::from(word.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 2),
+        };
+        let words = template.as_bytes().split(parts);
+        return words.filter(|word| !word.contains(&b'<')).map(of).sum();
+    }
     let mut count = 0;
-    for word in template.split(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | '(' | ')' | '/')) {
+    for word in template.split(parts) {
         if word.contains('<') {
             continue;
         }
@@ -70,6 +81,9 @@ fn is_qualified(word: &str) -> bool {
 }
 
 fn bounded(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),
         Some((end, _)) => {

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use work_out::{KnownHeaders, Remembered, known_headers, work_out};
 
 /// Headers of throwables repeat more than whole errors, so fewer are remembered: one for so many errors.
-const HEADERS_SHARE: usize = 16;
+const HEADERS_SHARE: usize = 8;
 
 /// Type and category of what no rule knows.
 pub const UNCLASSIFIED: &str = "unclassified";

@@ -9,11 +9,61 @@
 //! - A *hex id* is a token of at least [`HEX_ID_LENGTH`] hexadecimal digits in one case with a decimal digit and a
 //!   letter among them, or `0x` and hexadecimal digits.
 //! - A *number* is the run of decimal digits a token begins with: `S3`, `log4j2` and `e17` keep theirs.
+//! - A *name with a number* is a token of small letters and at least [`ID_DIGITS`] digits that stands alone: `user1234`.
 //! - A *code* is a token of 1 to 3 decimal digits after a word such as `code`, `status` or `exit`: it says what
 //!   happened, so it is kept.
 
 /// From this length on a token of hexadecimal digits is an id: identity hashes have 8 (`Foo@1a2b3c4d`).
 pub const HEX_ID_LENGTH: usize = 8;
+
+/// From this many digits in a row on, letters and digits are an id: `user123`.
+pub(super) const ID_DIGITS: usize = 3;
+
+/// Words that hold digits, in lower case: what they name does not vary.
+const WORDS_WITH_DIGITS: &[&str] = &[
+    "aes128",
+    "aes192",
+    "aes256",
+    "amd64",
+    "arm64",
+    "base32",
+    "base58",
+    "base64",
+    "big5",
+    "cp1252",
+    "crc32",
+    "ed25519",
+    "float32",
+    "float64",
+    "gb18030",
+    "gb2312",
+    "h264",
+    "h265",
+    "int16",
+    "int32",
+    "int64",
+    "int128",
+    "iso8859",
+    "latin1",
+    "pkcs12",
+    "ripemd160",
+    "rc4",
+    "secp256k1",
+    "sha1",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "uint16",
+    "uint32",
+    "uint64",
+    "utf16",
+    "utf32",
+    "utf8mb4",
+    "win32",
+    "x509",
+    "x86",
+];
 
 /// Words after which a short number says what happened.
 const CODE_WORDS: &[&str] = &[
@@ -40,6 +90,8 @@ pub enum Kind {
     Number,
     /// A number that says what happened.
     Code,
+    /// The digits of a name with a number.
+    Named,
 }
 
 /// A span of a text, in bytes.
@@ -174,6 +226,13 @@ impl Iterator for Spans<'_> {
                     kind: Kind::Hex,
                 });
             }
+            if digit > start && named(bytes, start, digit, end, self.written) {
+                return Some(Span {
+                    start: digit,
+                    end,
+                    kind: Kind::Named,
+                });
+            }
             if digit == start {
                 let digits = (start..end).take_while(|&i| class(bytes, i) == DIGIT).count();
                 let whole = start + digits == end;
@@ -191,6 +250,26 @@ impl Iterator for Spans<'_> {
         }
         None
     }
+}
+
+/// Whether a token with digits is a word.
+pub(super) fn is_word(token: &[u8]) -> bool {
+    WORDS_WITH_DIGITS
+        .iter()
+        .any(|word| word.as_bytes().eq_ignore_ascii_case(token))
+}
+
+/// Whether the token is a name with a number.
+fn named(bytes: &[u8], start: usize, digit: usize, end: usize, written: Written) -> bool {
+    let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+    let token = bytes.get(start..end).unwrap_or_default();
+    let (name, number) = token.split_at_checked(digit - start).unwrap_or((token, &[]));
+    number.len() >= ID_DIGITS
+        && number.iter().all(u8::is_ascii_digit)
+        && name.iter().all(u8::is_ascii_lowercase)
+        && matches!(before, None | Some(b' ' | b'=' | b'(' | b'"' | b'\'' | b':' | b','))
+        && closes(bytes, end, written)
+        && !is_word(token)
 }
 
 /// The first decimal digit at or after `from`, eight bytes at a time.
@@ -321,6 +400,7 @@ pub fn zero_into(bytes: &[u8], written: Written, out: &mut Vec<u8>) {
             Kind::Number if matches!(bytes.get(span.end), Some(b'x' | b'X')) => {
                 out.extend(inside.iter().map(|_| b'1'));
             }
+            Kind::Named => push_zeros(ID_DIGITS, out),
             Kind::Number => push_zeros(shown_digits(bytes, &span, written), out),
             Kind::Uuid => out.extend(inside.iter().map(|&b| if b == b'-' { b } else { b'0' })),
             Kind::Hex => push_hex(
@@ -441,7 +521,7 @@ pub fn without_ids(text: &str) -> std::borrow::Cow<'_, str> {
     let bytes = text.as_bytes();
     for span in spans(text) {
         let out = match span.kind {
-            Kind::Number | Kind::Code => continue,
+            Kind::Number | Kind::Code | Kind::Named => continue,
             Kind::Uuid | Kind::Hex => out.get_or_insert_with(|| Vec::with_capacity(text.len())),
         };
         out.extend_from_slice(bytes.get(from..span.start).unwrap_or_default());
@@ -536,7 +616,7 @@ mod tests {
                     zeroed(&text.replace("{}", &(b % 256).to_string()))
                 );
             }
-            for text in ["offset {}", "id={}, y"] {
+            for text in ["offset {}", "id={}, y", "user=u{}, y"] {
                 prop_assert_eq!(zeroed(&text.replace("{}", &c.to_string())), zeroed(&text.replace("{}", &d.to_string())));
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Both walk the spans of [`super::skeleton`], which the memo key walks too.
 
-use super::skeleton::{Kind, spans};
+use super::skeleton::{ID_DIGITS, Kind, is_word, spans};
 
 /// Replaces UUIDs and hexadecimal ids. Expects text with its varying digits zeroed.
 #[must_use]
@@ -13,7 +13,7 @@ pub(super) fn mask_ids(text: &str) -> String {
         let placeholder = match span.kind {
             Kind::Uuid => "<UUID>",
             Kind::Hex => "<HEX>",
-            Kind::Number | Kind::Code => continue,
+            Kind::Number | Kind::Code | Kind::Named => continue,
         };
         out.push_str(text.get(from..span.start).unwrap_or_default());
         out.push_str(placeholder);
@@ -23,56 +23,8 @@ pub(super) fn mask_ids(text: &str) -> String {
     out
 }
 
-/// From this many digits in a row on, letters and digits are an id: `user123`.
-const ID_DIGITS: usize = 3;
 /// From this many changes between letters and digits on, a token is an id: `log4j2` has three.
 const ID_CHANGES: usize = 4;
-/// Words that hold digits, in lower case: what they name does not vary.
-const WORDS_WITH_DIGITS: &[&str] = &[
-    "aes128",
-    "aes192",
-    "aes256",
-    "amd64",
-    "arm64",
-    "base32",
-    "base58",
-    "base64",
-    "big5",
-    "cp1252",
-    "crc32",
-    "ed25519",
-    "float32",
-    "float64",
-    "gb18030",
-    "gb2312",
-    "h264",
-    "h265",
-    "int16",
-    "int32",
-    "int64",
-    "int128",
-    "iso8859",
-    "latin1",
-    "pkcs12",
-    "ripemd160",
-    "rc4",
-    "secp256k1",
-    "sha1",
-    "sha224",
-    "sha256",
-    "sha384",
-    "sha512",
-    "uint16",
-    "uint32",
-    "uint64",
-    "utf16",
-    "utf32",
-    "utf8mb4",
-    "win32",
-    "x509",
-    "x86",
-];
-
 /// Replaces numbers and what is made of letters and digits without being a word.
 #[must_use]
 pub(super) fn mask_numbers(text: &str) -> String {
@@ -169,12 +121,6 @@ fn judge(bytes: &[u8], start: usize, end: usize) -> Option<&'static str> {
     let letters = token.len() - token.iter().filter(|b| b.is_ascii_digit()).count();
     let id = longest >= ID_DIGITS || changes >= ID_CHANGES || (letters == 1 && longest >= 2);
     (id && !is_word(token)).then_some("<ID>")
-}
-
-fn is_word(token: &[u8]) -> bool {
-    WORDS_WITH_DIGITS
-        .iter()
-        .any(|word| word.as_bytes().eq_ignore_ascii_case(token))
 }
 
 /// The start of a number with its sign; a hyphen after a word is no sign (`orders-3`).

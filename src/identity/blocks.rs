@@ -389,35 +389,27 @@ fn frame_line(text: &[u8], at: usize, written: Written) -> Option<FrameLine> {
     })
 }
 
-/// Whether a name holds digits; nothing where it holds a blank, a backslash or what is not ASCII. Eight bytes at a time.
+/// Whether a name holds digits; nothing where it holds a blank, a backslash or what is not ASCII. Sixteen bytes at a
+/// time, which compilers turn into one vector.
 fn plain_name(name: &[u8]) -> Option<bool> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let mut odd = 0;
-    let mut digits = 0;
-    let mut look = |eight: [u8; 8]| {
-        let word = u64::from_le_bytes(eight);
-        // Added to a byte of at least 0x21 it sets the high bit.
-        odd |= !((word & LOW) + ONES * (0x80 - 0x21)) | word;
-        // A backslash becomes 0, and only 0 does not reach the high bit.
-        odd |= !(((word ^ (ONES * 0x5c)) & LOW) + LOW);
-        let zeroed = word ^ (ONES * 0x30);
-        digits |= !(((zeroed & LOW) + ONES * 0x76) | zeroed);
-    };
-    let mut chunks = name.chunks_exact(8);
-    for chunk in &mut chunks {
-        if let Ok(eight) = chunk.try_into() {
-            look(eight);
-        }
-    }
-    let mut last = [b'a'; 8];
-    for (slot, byte) in last.iter_mut().zip(chunks.remainder()) {
+    let mut odd = [false; LANES];
+    let mut digits = [false; LANES];
+    let (chunks, rest) = name.as_chunks::<LANES>();
+    let mut last = [b'a'; LANES];
+    for (slot, byte) in last.iter_mut().zip(rest) {
         *slot = *byte;
     }
-    look(last);
-    (odd & HIGH == 0).then_some(digits & HIGH != 0)
+    for chunk in chunks.iter().chain(std::iter::once(&last)) {
+        for ((odd, digit), byte) in odd.iter_mut().zip(&mut digits).zip(chunk) {
+            *odd |= (*byte <= b' ') | (*byte >= 0x80) | (*byte == b'\\');
+            *digit |= byte.wrapping_sub(b'0') < 10;
+        }
+    }
+    (!odd.contains(&true)).then(|| digits.contains(&true))
 }
+
+/// Bytes looked at together.
+const LANES: usize = 16;
 
 /// Names that are followed by the number of their making: `GeneratedMethodAccessor7`, `$Proxy12`. Clean names lose it.
 const COUNTED: [&[u8]; 4] = [

@@ -190,8 +190,8 @@ impl Iterator for Spans<'_> {
             }
             let mut seen = 0;
             let mut end = start;
-            loop {
-                let class = class(bytes, end);
+            for byte in bytes.get(start..).unwrap_or_default() {
+                let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
                 if class == 0 {
                     break;
                 }
@@ -325,10 +325,12 @@ fn is_uuid(bytes: &[u8], from: usize) -> bool {
     let Some(text) = bytes.get(from..from + UUID_LENGTH) else {
         return false;
     };
-    let shaped = text.iter().enumerate().all(|(i, &b)| match i {
-        8 | 13 | 18 | 23 => b == b'-',
-        _ => b.is_ascii_hexdigit(),
-    });
+    if [8, 13, 18, 23].iter().any(|&at| text.get(at) != Some(&b'-')) {
+        return false;
+    }
+    let mut parts = text.split(|&b| b == b'-');
+    let shaped =
+        parts.all(|part| part.iter().all(u8::is_ascii_hexdigit)) && text.iter().filter(|&&b| b == b'-').count() == 4;
     let borders = |at: Option<usize>| at.is_none_or(|at| class(bytes, at) == 0);
     shaped && borders(from.checked_sub(1)) && borders(Some(from + UUID_LENGTH))
 }

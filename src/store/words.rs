@@ -21,6 +21,10 @@ pub(crate) struct Parts {
 
 impl Parts {
     fn add(&mut self, word: &str) {
+        if word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            // No border inside.
+            return;
+        }
         let mut from = 0;
         let mut before = None;
         let mut pieces = 0;
@@ -77,7 +81,11 @@ pub(crate) fn cut(text: &str, parts: &mut Parts) -> String {
 /// Appends a word in lower case.
 pub(crate) fn push_lower(word: &str, out: &mut String) {
     if word.is_ascii() {
-        out.extend(word.chars().map(|c| c.to_ascii_lowercase()));
+        let at = out.len();
+        out.push_str(word);
+        if let Some(pushed) = out.get_mut(at..) {
+            pushed.make_ascii_lowercase();
+        }
     } else {
         out.push_str(&word.to_lowercase());
     }
@@ -124,16 +132,29 @@ pub(crate) fn is_dense(c: char) -> bool {
 pub(crate) fn runs(text: &str) -> impl Iterator<Item = Run<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let from = rest.find(char::is_alphanumeric)?;
+        let from = first_of(rest, u8::is_ascii_alphanumeric, char::is_alphanumeric)?;
         rest = rest.get(from..)?;
         let dense = rest.starts_with(is_dense);
-        let end = rest
-            .find(|c: char| !c.is_alphanumeric() || is_dense(c) != dense)
-            .unwrap_or(rest.len());
+        let end = first_of(
+            rest,
+            |byte| dense || !byte.is_ascii_alphanumeric(),
+            |c| !c.is_alphanumeric() || is_dense(c) != dense,
+        )
+        .unwrap_or(rest.len());
         let (run, after) = rest.split_at_checked(end)?;
         rest = after;
         Some(if dense { Run::Dense(run) } else { Run::Word(run) })
     })
+}
+
+/// Where the first character stands for which it holds: asked byte by byte as far as the text is ASCII.
+fn first_of(text: &str, ascii: impl Fn(&u8) -> bool, other: impl Fn(char) -> bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let at = bytes.iter().position(|byte| !byte.is_ascii() || ascii(byte))?;
+    match bytes.get(at) {
+        Some(byte) if byte.is_ascii() => Some(at),
+        _ => text.get(at..)?.find(other).map(|found| at + found),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! one they are the few lines that differ, at the cost of comparing lines.
 
 use super::bytes::{put, put_text, take, take_text};
+use std::cell::RefCell;
+use zstd::bulk::Compressor;
 
 /// Patches longer than this are compressed.
 const COMPRESS_FROM: usize = 512;
@@ -17,7 +19,22 @@ const LOOK_AHEAD: usize = 64;
 
 /// The whole text, compressed: how the first stack of a fingerprint is kept.
 pub(super) fn pack(text: &str) -> Vec<u8> {
-    zstd::bulk::compress(text.as_bytes(), 3).unwrap_or_default()
+    PACKER
+        .with_borrow_mut(|packer| packed(packer, 3, text.as_bytes()))
+        .unwrap_or_default()
+}
+
+thread_local! {
+    // Making a context costs more than compressing a stack with it.
+    static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static PATCH_PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn packed(packer: &mut Option<Compressor<'static>>, level: i32, bytes: &[u8]) -> Option<Vec<u8>> {
+    if packer.is_none() {
+        *packer = Compressor::new(level).ok();
+    }
+    packer.as_mut()?.compress(bytes).ok()
 }
 
 /// What [`pack`] kept.
@@ -154,7 +171,7 @@ impl Patch {
         self.put_copied();
         let mut out = Vec::with_capacity(self.bytes.len() + 1);
         if self.bytes.len() > COMPRESS_FROM
-            && let Ok(packed) = zstd::bulk::compress(&self.bytes, 1)
+            && let Some(packed) = PATCH_PACKER.with_borrow_mut(|packer| packed(packer, 1, &self.bytes))
             && packed.len() < self.bytes.len()
         {
             out.push(1);

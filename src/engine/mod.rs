@@ -21,7 +21,7 @@ use crate::decode::{Decoder, Limits, stack};
 use crate::event::{Dimensions, ErrorEvent, Rejection, Text, Thrown};
 use crate::fold::Sample;
 use crate::identity::Identity;
-use crate::identity::frames::Unread;
+use crate::identity::frames::{KnownSites, Unread};
 use crate::identity::key::KeyMaker;
 use crate::rules::RuleSet;
 use memo::Memo;
@@ -203,6 +203,7 @@ impl Engine {
                 places: Places::default(),
                 memo: Memo::new(options.memo),
                 headers: Memo::new(options.memo / HEADERS_SHARE),
+                sites: KnownSites::new(options.memo / HEADERS_SHARE),
                 keys: KeyMaker::default(),
             },
         }
@@ -221,6 +222,7 @@ impl Engine {
     pub fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.identifier.memo.clear();
         self.identifier.headers.clear();
+        self.identifier.sites.clear();
         self.identifier.places.forget();
         self.identifier.rules = rules;
     }
@@ -252,6 +254,7 @@ struct Identifier {
     places: Places,
     memo: Memo<Remembered>,
     headers: Memo<KnownHeaders>,
+    sites: KnownSites,
     keys: KeyMaker,
 }
 
@@ -292,16 +295,26 @@ impl Identifier {
                     fresh
                 }),
             };
-            // What a rule could tell apart by digits, and what is redacted, is read anew.
-            if let Some(headers) = headers.filter(|headers| headers.can_be_shared()) {
+            // What is redacted is read anew, and so is for the rules what they could tell apart by digits.
+            let headers = headers.filter(|headers| headers.tells_others());
+            let headers = match headers {
+                Some(known) if known.on.depends_on_digits() => {
+                    marked().map(|marked| Arc::new(known.with_digits_of(&marked, event, rules)))
+                }
+                known => known,
+            };
+            if let Some(headers) = headers {
                 let unread = Unread {
                     parts,
                     thrown: &event.thrown,
+                    frames_key: self.keys.frames_key(),
                 };
-                return work_out(event, dimensions, &headers, Some(unread), rules, redactor).remembered;
+                let sites = &mut self.sites;
+                return work_out(event, dimensions, &headers, Some(unread), sites, rules, redactor).remembered;
             }
         }
         let headers = known_headers(&event.thrown, event, rules, redactor);
-        work_out(event, dimensions, &headers, None, rules, redactor).remembered
+        let sites = &mut self.sites;
+        work_out(event, dimensions, &headers, None, sites, rules, redactor).remembered
     }
 }

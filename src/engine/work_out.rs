@@ -5,7 +5,7 @@
 
 use super::{Redactor, UNCLASSIFIED, stack_text};
 use crate::event::{Dimensions, ErrorEvent, Language, Part, StackTrace, Text, Throwable, Thrown};
-use crate::identity::frames::Unread;
+use crate::identity::frames::{KnownSites, Unread};
 use crate::identity::skeleton::without_ids;
 use crate::identity::{self, Identity, Told, ToldHeaders, is_short, tell_headers, tell_thrown};
 use crate::rules::{ErrorRule, OnThrown, RuleSet, ToldLine, ToldThrowable, unclassified_severity};
@@ -33,15 +33,29 @@ pub(super) struct KnownHeaders {
 }
 
 impl KnownHeaders {
-    /// Whether other throwables with the same headers but for digits and frames tell the same.
-    pub(super) fn can_be_shared(&self) -> bool {
+    /// Whether other throwables with the same headers but for digits and frames tell the same, but for what the rules
+    /// say.
+    pub(super) fn tells_others(&self) -> bool {
         // Marks stand for Java's frames only.
         let java = self
             .told
             .trace
             .as_ref()
             .is_some_and(|trace| trace.language == Language::Java);
-        java && !self.may_hold_secret && !self.on.depends_on_digits()
+        java && !self.may_hold_secret
+    }
+
+    /// The same for a throwable with other digits, which the rules may tell apart.
+    pub(super) fn with_digits_of(&self, marked: &Thrown<'_>, event: &ErrorEvent<'_>, rules: &RuleSet) -> Self {
+        let root_class = event.root_class.as_ref().map(Text::decoded);
+        let root_message = event.root_message.as_ref().map(Text::decoded);
+        let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
+        let trace = identity::read_trace(marked, root, &mut Vec::new());
+        Self {
+            told: Arc::clone(&self.told),
+            on: said_of(trace.as_ref(), rules),
+            may_hold_secret: self.may_hold_secret,
+        }
     }
 }
 
@@ -59,6 +73,7 @@ pub(super) fn work_out(
     dimensions: &Dimensions,
     headers: &KnownHeaders,
     unread: Option<Unread<'_>>,
+    sites: &mut KnownSites,
     rules: &RuleSet,
     redactor: &Redactor,
 ) -> WorkedOut {
@@ -76,6 +91,7 @@ pub(super) fn work_out(
             Arc::clone(&headers.told),
             unread,
             is_short(&event.thrown),
+            sites,
             rules.identity(),
         ),
         &message,
@@ -126,14 +142,17 @@ pub(super) fn known_headers(
     });
     let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
     let told = tell_headers(&thrown, root, rules.identity());
-    let on = ask_with_throwables(told.trace.as_ref(), |chain, suppressed| {
-        rules.errors().on_thrown(chain, suppressed)
-    });
+    let on = said_of(told.trace.as_ref(), rules);
     KnownHeaders {
         told: Arc::new(told),
         on,
         may_hold_secret: stack_may || root_may,
     }
+}
+
+/// What the throwables say to the rules.
+fn said_of(trace: Option<&StackTrace>, rules: &RuleSet) -> OnThrown {
+    ask_with_throwables(trace, |chain, suppressed| rules.errors().on_thrown(chain, suppressed))
 }
 
 /// Hands to `ask` the throwables as the rules look at them: the cause chain, outermost first, and what hangs beside it.

@@ -25,6 +25,8 @@ pub struct KeyMaker {
     scratch: Vec<u8>,
     /// Where the headers of the throwable stand in it.
     headers: Range<usize>,
+    /// Hash of the frames of the throwable.
+    frames: u128,
     parts: Parts,
 }
 
@@ -65,7 +67,8 @@ impl KeyMaker {
         }
         // The length keeps the frames apart from what stands before them.
         out.extend_from_slice(&(frames.len() as u64).to_le_bytes());
-        out.extend_from_slice(&xxh3_128(frames).to_le_bytes());
+        self.frames = xxh3_128(frames);
+        out.extend_from_slice(&self.frames.to_le_bytes());
         Some(xxh3_128(out))
     }
 
@@ -73,6 +76,12 @@ impl KeyMaker {
     #[must_use]
     pub fn headers_key(&self) -> u128 {
         xxh3_128(self.scratch.get(self.headers.clone()).unwrap_or_default())
+    }
+
+    /// Hash of the frames, of the event that was given a key last.
+    #[must_use]
+    pub fn frames_key(&self) -> u128 {
+        self.frames
     }
 
     /// The throwable of the event that was given a key last, headers and frames apart.

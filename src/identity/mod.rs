@@ -37,6 +37,7 @@ pub use chain::ChainRules;
 pub use masks::Masks;
 pub use ownership::{Layer, Ownership};
 pub use symbol::{class_name, method_name};
+pub(crate) use told::read_trace;
 pub use told::{
     ChainLink, Piece, Told, ToldHeaders, ToldThrown, is_short, tell, tell_event, tell_headers, tell_thrown,
 };

@@ -6,7 +6,7 @@
 //! caller; the user's frame is still what is shown.
 
 use super::chain::{self, Link, Telling, Verdict};
-use super::frames::{OwnedFrame, Site, Unread, site};
+use super::frames::{KnownSites, OwnedFrame, Site, Unread, site};
 use super::ownership::Layer;
 use super::symbol::class_name;
 use super::template::{template, words};
@@ -74,9 +74,36 @@ pub struct ToldHeaders {
     /// The throwable that tells, and its number in the trace.
     #[serde(skip)]
     teller: Option<(usize, Link)>,
+    /// Hash of all that decides, beside the frames in the runs, which frames own the error.
+    #[serde(skip)]
+    shape: u64,
     /// Why it was decided so, in words.
     #[serde(skip)]
     notes: Vec<String>,
+}
+
+impl ToldHeaders {
+    /// Which throwable tells and how the others hang together, with the frames or marks of each.
+    fn shape_of(&self, trace: Option<&StackTrace>) -> u64 {
+        let mut bytes = Vec::with_capacity(256);
+        let mut put = |text: &str| {
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        };
+        if let (Some((index, telling)), Some(trace)) = (&self.teller, trace) {
+            put(&index.to_string());
+            put(&telling.class);
+            put(&format!("{:?}", trace.language));
+            for throwable in &trace.throwables {
+                put(&format!("{:?} {}", throwable.relation, throwable.common));
+                for frame in &throwable.frames {
+                    put(&frame.class);
+                    put(&frame.method);
+                }
+            }
+        }
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
 }
 
 /// What was decided of a throwable, whatever the log line around it says.
@@ -161,23 +188,34 @@ impl Piece {
 #[must_use]
 pub fn tell_headers(thrown: &Thrown<'_>, root: Option<(&str, Option<&str>)>, rules: &IdentityRules) -> ToldHeaders {
     let mut told = ToldHeaders::default();
+    let trace = read_trace(thrown, root, &mut told.notes);
+    match &trace {
+        None => told.notes.push("no throwable: message and logger decide".to_owned()),
+        Some(trace) => find_telling(&mut told, trace, rules),
+    }
+    told.shape = told.shape_of(trace.as_ref());
+    told.trace = trace;
+    told
+}
+
+/// The stack with the causes that are named elsewhere, and why they were put there.
+pub(crate) fn read_trace(
+    thrown: &Thrown<'_>,
+    root: Option<(&str, Option<&str>)>,
+    notes: &mut Vec<String>,
+) -> Option<StackTrace> {
     let mut trace = stack_trace(thrown);
     if let Some(root) = root.and_then(|(class, message)| named_root(class, message, trace.as_ref())) {
-        told.notes.push(format!(
+        notes.push(format!(
             "the writer names {} as the root; the stack does not reach it",
             root.class
         ));
         append_root(&mut trace, root);
     }
-    match &mut trace {
-        None => told.notes.push("no throwable: message and logger decide".to_owned()),
-        Some(trace) => {
-            told.notes.extend(follow_named_causes(trace));
-            find_telling(&mut told, trace, rules);
-        }
+    if let Some(trace) = &mut trace {
+        notes.extend(follow_named_causes(trace));
     }
-    told.trace = trace;
-    told
+    trace
 }
 
 /// Decides what the throwable tells, frames and all. `short` says whether it is written so short that it cannot have
@@ -187,6 +225,7 @@ pub fn tell_thrown(
     headers: Arc<ToldHeaders>,
     unread: Option<Unread<'_>>,
     short: bool,
+    sites: &mut KnownSites,
     rules: &IdentityRules,
 ) -> ToldThrown {
     let mut told = ToldThrown {
@@ -200,15 +239,19 @@ pub fn tell_thrown(
     let Some((index, telling)) = &headers.teller else {
         return told;
     };
-    let site = site(trace, unread, *index, &rules.ownership, OWNERS);
+    let work_out = || site(trace, unread, *index, &rules.ownership, OWNERS);
+    let site = match unread {
+        Some(unread) => sites.known_or(headers.shape, unread.frames_key, work_out),
+        None => Arc::new(work_out()),
+    };
     let message = headers.exception_template.as_deref().unwrap_or_default();
     decide(&mut told, telling, message, &site, trace.language, rules);
     if !site.any && words(message) < TELLING_WORDS {
         told.note("no frames and no telling message: logger and task decide");
         told.leaves = if short { Leaves::Place } else { Leaves::PlaceButTask };
     }
-    told.owners = site.owners;
-    told.thrower = site.thrower;
+    told.owners.clone_from(&site.owners);
+    told.thrower.clone_from(&site.thrower);
     told
 }
 
@@ -255,7 +298,7 @@ pub fn tell_event(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRul
     let root_message = event.root_message.as_ref().map(Text::decoded);
     let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
     let headers = Arc::new(tell_headers(&event.thrown, root, rules));
-    let thrown = tell_thrown(headers, None, is_short(&event.thrown), rules);
+    let thrown = tell_thrown(headers, None, is_short(&event.thrown), &mut KnownSites::new(0), rules);
     let logger = event.logger.as_ref().map(Text::decoded).unwrap_or_default();
     tell(thrown, &event.message.decoded(), &logger, dims, rules)
 }

@@ -12,7 +12,7 @@
 
 use super::skeleton::{Written, next_digit, zero_into};
 use crate::event::{Text, Thrown, ThrownShape};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -446,6 +446,15 @@ pub(super) fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
     };
     if only_ordinals(symbol, first) {
         out.extend_from_slice(symbol);
+        return;
+    }
+    if let Some((class, rest)) = symbol.split_at_checked(first)
+        && (class.ends_with(b"$$Lambda$") || class.ends_with(b"$$Lambda/"))
+        && let Some(dot) = memrchr(b'.', rest)
+    {
+        // A class that only calls through is no owner, whatever its number.
+        out.extend_from_slice(class);
+        out.extend_from_slice(rest.get(dot..).unwrap_or_default());
         return;
     }
     let mut digits = Some(first);

@@ -272,25 +272,40 @@ fn named(bytes: &[u8], start: usize, digit: usize, end: usize, written: Written)
         && !is_word(token)
 }
 
-/// The first decimal digit at or after `from`, eight bytes at a time.
+/// The first decimal digit at or after `from`. Blocks without one are passed over as vectors.
 pub(super) fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
+    const BLOCK: usize = 32;
+    let is_digit = |byte: &u8| byte.wrapping_sub(b'0') < 10;
+    let rest = bytes.get(from..)?;
+    let (blocks, last) = rest.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        let mut any = false;
+        for byte in block {
+            any |= is_digit(byte);
+        }
+        if any {
+            return Some(from + number * BLOCK + first_digit(block)?);
+        }
+    }
+    Some(from + blocks.len() * BLOCK + first_digit(last)?)
+}
+
+/// The first decimal digit, eight bytes at a time.
+fn first_digit(bytes: &[u8]) -> Option<usize> {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // Added to a byte below 10 it stays below 0x80; to one from 10 to 0x7f it does not.
     const ABOVE: u64 = 0x7676_7676_7676_7676;
-    let mut at = from;
-    while let Some(eight) = bytes.get(at..at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
-        let word = u64::from_le_bytes(eight) ^ ZEROS;
-        let no_digit = ((word & LOW) + ABOVE) | word;
-        let digits = !no_digit & HIGH;
+    let (words, last) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word) ^ ZEROS;
+        let digits = !(((word & LOW) + ABOVE) | word) & HIGH;
         if digits != 0 {
-            return Some(at + digits.trailing_zeros() as usize / 8);
+            return Some(number * 8 + digits.trailing_zeros() as usize / 8);
         }
-        at += 8;
     }
-    let rest = bytes.get(at..)?;
-    rest.iter().position(u8::is_ascii_digit).map(|i| at + i)
+    last.iter().position(u8::is_ascii_digit).map(|at| words.len() * 8 + at)
 }
 
 /// Where the token of the byte at `at` begins, not before `from`.

@@ -17,6 +17,8 @@ const MAX_PATH_BYTES: usize = 256;
 const MAX_WALK: usize = 8;
 /// Keys of nested objects looked at per record.
 const MAX_NESTED: usize = 1024;
+/// Fields that most records have room for at once.
+const FIELDS: usize = 12;
 
 /// The best value met so far for one thing, with the rank of its key.
 pub(crate) type Slot<'a> = Option<(u8, Value<'a>)>;
@@ -211,7 +213,7 @@ impl<'a> Gathered<'a> {
             return;
         }
         let mut entries = Object::new();
-        if Scanner::new(raw, max_depth).object(0, &mut entries).is_err() {
+        if Scanner::again(raw, max_depth).object(0, &mut entries).is_err() {
             match super::general::object(raw, max_depth) {
                 Ok(read) => entries = read,
                 Err(_) => return,
@@ -223,7 +225,7 @@ impl<'a> Gathered<'a> {
             self.inner_record = Some((Cow::Owned(prefix.to_owned()), raw));
             return;
         }
-        for entry in entries {
+        for entry in entries.drain(..) {
             let path = joined(prefix, &entry.key);
             self.place(path, entry.value, walked + 1, max_depth);
         }
@@ -238,7 +240,7 @@ impl<'a> Gathered<'a> {
 
     /// Lists: Log4j2's `contextMap` as pairs, Filebeat's `log.flags`.
     fn place_array(&mut self, path: &str, raw: &'a str, max_depth: usize) {
-        let scanner = Scanner::new(raw, max_depth);
+        let scanner = Scanner::again(raw, max_depth);
         let pairs = matches!(path, "contextMap" | "mdc" | "properties");
         let flags = path == "log.flags";
         if !pairs && !flags {
@@ -256,7 +258,7 @@ impl<'a> Gathered<'a> {
             match value {
                 Value::Object(inner) if pairs => {
                     let mut entries = Object::new();
-                    if Scanner::new(inner, max_depth).object(0, &mut entries).is_err() {
+                    if Scanner::again(inner, max_depth).object(0, &mut entries).is_err() {
                         continue;
                     }
                     let mut key = None;
@@ -297,6 +299,9 @@ impl<'a> Gathered<'a> {
             Cow::Borrowed(path) => Text::Plain(path),
             Cow::Owned(path) => Text::Owned(path),
         };
+        if self.fields.capacity() == 0 {
+            self.fields.reserve(FIELDS);
+        }
         self.fields.push(Field { path, value });
     }
 }

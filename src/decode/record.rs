@@ -354,7 +354,7 @@ fn spoken(value: Value<'_>, max_depth: usize) -> Option<Text<'_>> {
         Value::Number(text) | Value::Bool(text) => Some(Text::Plain(text)),
         Value::Object(raw) => {
             let mut entries = Object::new();
-            if Scanner::new(raw, max_depth).object(0, &mut entries).is_ok() {
+            if Scanner::again(raw, max_depth).object(0, &mut entries).is_ok() {
                 for entry in entries {
                     if let ("message" | "msg" | "text", Value::Str(text)) = (&*entry.key, entry.value) {
                         return Some(text);

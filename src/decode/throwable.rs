@@ -29,7 +29,7 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
     if let Some(shape) = listed(raw) {
         return json(raw, shape);
     }
-    let scanner = Scanner::new(raw, max_depth);
+    let scanner = Scanner::again(raw, max_depth);
     let mut entries = Object::new();
     if scanner.object(0, &mut entries).is_err() {
         match super::general::object(raw, max_depth) {
@@ -119,7 +119,7 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
 
 /// Lines of one text, or a chain of python exceptions.
 fn array(raw: &str, max_depth: usize) -> Thrown<'_> {
-    let scanner = Scanner::new(raw, max_depth);
+    let scanner = Scanner::again(raw, max_depth);
     let mut first = None;
     let walked = scanner.array(0, &mut |value| {
         first = Some(value);

@@ -3,6 +3,7 @@
 
 use super::keys::{Marks, Meaning, TimeKey, meaning};
 use super::scan::{Object, Scanner, Value};
+use super::shapes::Member;
 use super::throwable;
 use crate::event::{Field, Text, Thrown};
 use std::borrow::Cow;
@@ -19,6 +20,15 @@ const MAX_WALK: usize = 8;
 const MAX_NESTED: usize = 1024;
 /// Fields that most records have room for at once.
 const FIELDS: usize = 12;
+
+/// A value on its way to its place.
+struct Met<'m, 'a> {
+    path: Cow<'a, str>,
+    meaning: (Meaning, Marks),
+    value: Value<'a>,
+    /// The keys of an object, where they were read already.
+    inside: Option<&'m mut Object<'a>>,
+}
 
 /// The best value met so far for one thing, with the rank of its key.
 pub(crate) type Slot<'a> = Option<(u8, Value<'a>)>;
@@ -72,20 +82,49 @@ pub(crate) fn is_nothing(held: &str) -> bool {
 
 impl<'a> Gathered<'a> {
     /// Puts one value where its path says.
-    #[inline]
     pub(crate) fn put(&mut self, path: Cow<'a, str>, value: Value<'a>, max_depth: usize) {
         self.place(path, value, 0, max_depth);
+    }
+
+    /// The same for a key whose meaning is known.
+    #[inline]
+    pub(crate) fn put_member(&mut self, member: Member<'_, 'a>, max_depth: usize) {
+        if member.path.len() > MAX_PATH_BYTES {
+            return;
+        }
+        let met = Met {
+            path: Cow::Borrowed(member.path),
+            meaning: member.meaning,
+            value: member.value,
+            inside: member.inside,
+        };
+        self.place_met(met, 0, max_depth);
     }
 
     fn place(&mut self, path: Cow<'a, str>, value: Value<'a>, walked: usize, max_depth: usize) {
         if path.len() > MAX_PATH_BYTES {
             return;
         }
-        let (what, marks) = meaning(&path);
+        let met = Met {
+            meaning: meaning(&path),
+            path,
+            value,
+            inside: None,
+        };
+        self.place_met(met, walked, max_depth);
+    }
+
+    fn place_met(&mut self, met: Met<'_, 'a>, walked: usize, max_depth: usize) {
+        let Met {
+            path,
+            meaning: (what, marks),
+            value,
+            inside,
+        } = met;
         match what {
             Meaning::Thrown(rank) => {
                 self.marks.add(marks);
-                self.place_thrown(rank, path, value, max_depth);
+                self.place_thrown(rank, path, (value, inside), max_depth);
                 return;
             }
             Meaning::Carrier(rank) => match value {
@@ -96,16 +135,16 @@ impl<'a> Gathered<'a> {
                     }
                     return;
                 }
-                Value::Object(raw) => return self.walk(&path, raw, walked, max_depth),
+                Value::Object(raw) => return self.walk(&path, (raw, inside), walked, max_depth),
                 Value::Number(_) | Value::Bool(_) | Value::Null | Value::Array(_) => return,
             },
             Meaning::Message(rank) => {
                 if let (Value::Object(raw), true) = (&value, rank > 0 || path != "message") {
-                    return self.walk(&path, raw, walked, max_depth);
+                    return self.walk(&path, (raw, inside), walked, max_depth);
                 }
                 self.marks.add(marks);
                 if let Value::Object(raw) = &value {
-                    self.walk(&path, raw, walked, max_depth);
+                    self.walk(&path, (raw, inside), walked, max_depth);
                 }
                 take(&mut self.message, rank, value);
                 return;
@@ -127,7 +166,7 @@ impl<'a> Gathered<'a> {
             if path == "context" {
                 self.marks.add(Marks::CONTEXT);
             }
-            return self.walk(&path, raw, walked, max_depth);
+            return self.walk(&path, (raw, inside), walked, max_depth);
         }
         if let Value::Array(raw) = value {
             if marks == Marks::OTLP {
@@ -180,10 +219,16 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn place_thrown(&mut self, rank: u8, path: Cow<'a, str>, value: Value<'a>, max_depth: usize) {
+    fn place_thrown(
+        &mut self,
+        rank: u8,
+        path: Cow<'a, str>,
+        (value, inside): (Value<'a>, Option<&mut Object<'a>>),
+        max_depth: usize,
+    ) {
         // `error`, `err` and `exception` may as well hold a short text that is no throwable.
         let sure = !matches!(&*path, "error" | "err" | "exception" | "exc" | "exc_info" | "stack");
-        match throwable::read(&value, sure, max_depth) {
+        match throwable::read(&value, inside, sure, max_depth) {
             Thrown::Absent => {
                 // Where a logger was called (`stack` of the Python writers) is no dimension.
                 if let Value::Str(text) = value
@@ -207,20 +252,32 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Walks a nested object, each key by its dotted path.
-    fn walk(&mut self, prefix: &str, raw: &'a str, walked: usize, max_depth: usize) {
+    /// Walks a nested object, each key by its dotted path. Its keys may have been read already.
+    fn walk(
+        &mut self,
+        prefix: &str,
+        (raw, inside): (&'a str, Option<&mut Object<'a>>),
+        walked: usize,
+        max_depth: usize,
+    ) {
         if walked >= MAX_WALK || self.nested >= MAX_NESTED {
             return;
         }
-        let mut entries = Object::new();
-        if Scanner::again(raw, max_depth).object(0, &mut entries).is_err() {
-            match super::general::object(raw, max_depth) {
-                Ok(read) => entries = read,
-                Err(_) => return,
+        let mut own = Object::new();
+        let entries = match inside {
+            Some(inside) => inside,
+            None => {
+                if Scanner::again(raw, max_depth).object(0, &mut own).is_err() {
+                    match super::general::object(raw, max_depth) {
+                        Ok(read) => own = read,
+                        Err(_) => return,
+                    }
+                }
+                &mut own
             }
-        }
+        };
         self.nested += entries.len();
-        if walked == 0 && self.inner_record.is_none() && looks_like_record(&entries) {
+        if walked == 0 && self.inner_record.is_none() && looks_like_record(entries) {
             // Kept whole until it is known whether the record around it is one itself.
             self.inner_record = Some((Cow::Owned(prefix.to_owned()), raw));
             return;
@@ -234,7 +291,7 @@ impl<'a> Gathered<'a> {
     /// Walks the object that looked like a record and turned out to be a part of one.
     pub(crate) fn open_inner_record(&mut self, max_depth: usize) {
         if let Some((prefix, raw)) = self.inner_record.take() {
-            self.walk(&prefix, raw, 1, max_depth);
+            self.walk(&prefix, (raw, None), 1, max_depth);
         }
     }
 

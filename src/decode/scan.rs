@@ -72,10 +72,11 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 const QUOTES: u64 = 0x2222_2222_2222_2222;
 const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
 
-/// The high bit of each byte that is zero; exact up to and including the lowest such byte.
+/// Sets the high bit of each byte that is zero; exact up to and including the lowest such byte. The other bits say
+/// nothing.
 /// Source: Henry S. Warren, "Hacker's Delight", 6-1.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(LOW) & !word & HIGH
+const fn below_zero(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word
 }
 
 impl<'a> Scanner<'a> {
@@ -101,11 +102,24 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn byte(&self, at: usize) -> Option<u8> {
+    #[inline]
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
         self.bytes.get(at).copied()
     }
 
-    fn span(&self, from: usize, to: usize) -> Result<&'a str, Odd> {
+    /// Everything from a place on.
+    #[inline]
+    pub(crate) fn rest(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    /// The bytes between two places.
+    pub(crate) fn bytes_at(&self, from: usize, to: usize) -> Option<&'a [u8]> {
+        self.bytes.get(from..to)
+    }
+
+    #[inline]
+    pub(crate) fn span(&self, from: usize, to: usize) -> Result<&'a str, Odd> {
         self.text.get(from..to).ok_or(Odd::Unusual)
     }
 
@@ -118,63 +132,56 @@ impl<'a> Scanner<'a> {
         at
     }
 
-    /// Reads the object that opens at `open` into `out`; gives the place behind it.
-    pub(crate) fn object(&self, open: usize, out: &mut Object<'a>) -> Result<usize, Odd> {
-        self.each(open, |key, value| {
-            out.push(Entry {
-                key: Cow::Borrowed(key),
-                value,
-            });
-        })
+    /// Reads the object that opens at `open` inside of another into `out`; the value and the place behind it. Nothing
+    /// where its keys are odd: it may hold all the same.
+    pub(crate) fn nested(&self, open: usize, out: &mut Object<'a>) -> Option<(Value<'a>, usize)> {
+        let inner = Self {
+            max_depth: self.max_depth.saturating_sub(1),
+            ..*self
+        };
+        let end = inner.object(open, out).ok()?;
+        Some((Value::Object(self.span(open, end).ok()?), end))
     }
 
-    /// Hands each key of the object that opens at `open` to `take`; gives the place behind the object. When it gives up
-    /// it has handed over some.
+    /// The first key of the object that opens at `open`, or its end.
     #[inline]
-    pub(crate) fn each(&self, open: usize, mut take: impl FnMut(&'a str, Value<'a>)) -> Result<usize, Odd> {
+    pub(crate) fn open_object(&self, open: usize) -> Result<usize, Odd> {
         if self.byte(open) != Some(b'{') {
             return Err(Odd::Unusual);
         }
         if self.max_depth == 0 {
             return Err(Odd::TooDeep);
         }
-        let mut marks = 0_u64;
-        let mut keys: SmallVec<[&'a str; 32]> = SmallVec::new();
-        let mut many = foldhash::HashSet::default();
-        let mut at = self.skip_space(open + 1);
+        Ok(self.skip_space(open + 1))
+    }
+
+    /// The key that opens at `at`, and its closing quote.
+    #[inline]
+    pub(crate) fn key(&self, at: usize) -> Result<(&'a str, usize), Odd> {
+        if self.byte(at) != Some(b'"') {
+            return Err(Odd::Unusual);
+        }
+        match self.string(at + 1)? {
+            (_, true) => Err(Odd::Unusual),
+            (end, false) => Ok((self.span(at + 1, end)?, end)),
+        }
+    }
+
+    /// Reads the object that opens at `open` into `out`; gives the place behind it. When it gives up it has read some.
+    pub(crate) fn object(&self, open: usize, out: &mut Object<'a>) -> Result<usize, Odd> {
+        let mut at = self.open_object(open)?;
         if self.byte(at) == Some(b'}') {
             return Ok(at + 1);
         }
+        let mut keys = KeySet::default();
         loop {
-            if self.byte(at) != Some(b'"') {
-                return Err(Odd::Unusual);
-            }
-            let (end, escaped) = self.string(at + 1)?;
-            if escaped {
-                return Err(Odd::Unusual);
-            }
-            let key = self.span(at + 1, end)?;
-            let mark = key_mark(key);
-            if keys.len() < FEW_KEYS {
-                if marks & mark != 0 && keys.contains(&key) {
-                    return Err(Odd::Unusual);
-                }
-                marks |= mark;
-                keys.push(key);
-            } else {
-                if many.is_empty() {
-                    many.extend(keys.iter().copied());
-                }
-                if many.len() >= MAX_KEYS {
-                    return Err(Odd::TooManyKeys);
-                }
-                if !many.insert(key) {
-                    return Err(Odd::Unusual);
-                }
-            }
-            at = self.colon(end + 1)?;
-            let (value, behind) = self.value(at)?;
-            take(key, value);
+            let (key, end) = self.key(at)?;
+            keys.add(key)?;
+            let (value, behind) = self.value(self.colon(end + 1)?)?;
+            out.push(Entry {
+                key: Cow::Borrowed(key),
+                value,
+            });
             at = self.skip_space(behind);
             match self.byte(at) {
                 Some(b',') => at = self.skip_space(at + 1),
@@ -244,7 +251,7 @@ impl<'a> Scanner<'a> {
 
     /// The place of the value behind a key that ended just before `at`.
     #[inline]
-    fn colon(&self, at: usize) -> Result<usize, Odd> {
+    pub(crate) fn colon(&self, at: usize) -> Result<usize, Odd> {
         let at = self.skip_space(at);
         if self.byte(at) != Some(b':') {
             return Err(Odd::Unusual);
@@ -272,7 +279,7 @@ impl<'a> Scanner<'a> {
                 break;
             };
             let word = u64::from_le_bytes(*word);
-            let hit = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES);
+            let hit = (below_zero(word ^ QUOTES) | below_zero(word ^ BACKSLASHES)) & HIGH;
             if hit != 0 {
                 return Ok(at + usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0));
             }
@@ -454,8 +461,49 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The keys of one object met so far, to tell that none stands twice.
+#[derive(Debug, Default)]
+pub(crate) struct KeySet<'a> {
+    marks: u64,
+    few: SmallVec<[&'a str; FEW_KEYS]>,
+    many: Option<foldhash::HashSet<&'a str>>,
+}
+
+impl<'a> KeySet<'a> {
+    /// Whether keys are still compared pairwise.
+    #[inline]
+    pub(crate) fn are_few(&self) -> bool {
+        self.few.len() < FEW_KEYS
+    }
+
+    /// Adds one of the few keys that is known to be new.
+    #[inline]
+    pub(crate) fn put(&mut self, key: &'a str, mark: u64) {
+        self.marks |= mark;
+        self.few.push(key);
+    }
+
+    /// Adds a key, if it is new.
+    #[inline]
+    pub(crate) fn add(&mut self, key: &'a str) -> Result<(), Odd> {
+        if self.are_few() {
+            let mark = key_mark(key);
+            if self.marks & mark != 0 && self.few.contains(&key) {
+                return Err(Odd::Unusual);
+            }
+            self.put(key, mark);
+            return Ok(());
+        }
+        let many = self.many.get_or_insert_with(|| self.few.iter().copied().collect());
+        if many.len() >= MAX_KEYS {
+            return Err(Odd::TooManyKeys);
+        }
+        if many.insert(key) { Ok(()) } else { Err(Odd::Unusual) }
+    }
+}
+
 /// One bit of 64 for a key, so that most objects prove in one pass that no key stands twice.
-fn key_mark(key: &str) -> u64 {
+pub(crate) fn key_mark(key: &str) -> u64 {
     let bytes = key.as_bytes();
     let first = bytes.first().copied().unwrap_or(0);
     let last = bytes.last().copied().unwrap_or(0);
@@ -479,13 +527,13 @@ fn is_clean(bytes: &[u8]) -> bool {
 }
 
 /// Bytes of a string whose escapes are checked at once.
-const BLOCK: usize = 32;
+const BLOCK: usize = 128;
 
 /// Whether every backslash in the inside of a string begins an escape of JSON.
 ///
 /// A stack is one line break and one tab after the other. A block in which nothing but `n` and `t` follows any
 /// backslash holds, whatever goes on behind it, and is told by comparing it with itself moved by one byte: no branch
-/// for each escape. Other blocks are walked.
+/// for each escape. In other blocks each escape is looked at.
 fn escapes_hold(inside: &[u8]) -> bool {
     let mut rest = inside;
     while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
@@ -499,15 +547,18 @@ fn escapes_hold(inside: &[u8]) -> bool {
             rest = behind;
             continue;
         }
-        while rest.len() > behind.len() {
-            match behind_one(rest) {
-                Some(after) => rest = after,
-                None => return false,
+        while let Some(left) = rest.len().checked_sub(behind.len()).filter(|left| *left > 0) {
+            match memchr(b'\\', rest.get(..left).unwrap_or_default()) {
+                None => rest = behind,
+                Some(at) => match rest.get(at..).and_then(behind_escape) {
+                    Some(after) => rest = after,
+                    None => return false,
+                },
             }
         }
     }
     while let Some(at) = memchr(b'\\', rest) {
-        match rest.get(at..).and_then(behind_one) {
+        match rest.get(at..).and_then(behind_escape) {
             Some(after) => rest = after,
             None => return false,
         }
@@ -515,8 +566,8 @@ fn escapes_hold(inside: &[u8]) -> bool {
     true
 }
 
-/// What follows one byte or one escape; nothing where a backslash begins no escape.
-fn behind_one(rest: &[u8]) -> Option<&[u8]> {
+/// What follows an escape; nothing where a backslash begins none.
+fn behind_escape(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [
             b'\\',
@@ -524,9 +575,7 @@ fn behind_one(rest: &[u8]) -> Option<&[u8]> {
             after @ ..,
         ] => Some(after),
         [b'\\', b'u', a, b, c, d, after @ ..] => [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit).then_some(after),
-        [b'\\', ..] => None,
-        [_, after @ ..] => Some(after),
-        [] => Some(rest),
+        _ => None,
     }
 }
 

@@ -46,12 +46,35 @@ fn usual(text: &str) -> Option<EventTime> {
         return None;
     }
     let [
-        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1, f2, f3,
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b'.',
+        f1,
+        f2,
+        f3,
     ] = *stamp
     else {
         return None;
     };
-    let digits = [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, f1, f2, f3].map(|byte| byte.wrapping_sub(b'0'));
+    let digits =
+        [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, f1, f2, f3].map(|byte| byte.wrapping_sub(b'0'));
     if digits.iter().fold(0, |most, digit| most.max(*digit)) > 9 {
         return None;
     }

@@ -291,7 +291,13 @@ impl DimensionRules {
         sources
     }
 
-    fn look(&self, event: &ErrorEvent<'_>, found: &Found<'_>, slots: &mut Slots, told: &mut dyn FnMut(Slot, Origin<'_>)) {
+    fn look(
+        &self,
+        event: &ErrorEvent<'_>,
+        found: &Found<'_>,
+        slots: &mut Slots,
+        told: &mut dyn FnMut(Slot, Origin<'_>),
+    ) {
         // By number, so that each of the many candidates is one look; of a repeated field the first counts.
         let mut fields: SmallVec<[Option<&Text<'_>>; 128]> = SmallVec::from_elem(None, self.names.len());
         for (id, text) in found.iter().rev() {
@@ -762,7 +768,12 @@ mod tests {
     fn the_first_engine_jar_is_found_among_few_and_many_dashes() {
         let word = memmem::Finder::new("flink-dist");
         for dashes in [0, 1, 15, 16, 17, 40] {
-            for (before, jar) in [("", ""), ("-", "flink-dist-1.jar"), ("flink", "flink-dist"), ("é", "-dist flink-")] {
+            for (before, jar) in [
+                ("", ""),
+                ("-", "flink-dist-1.jar"),
+                ("flink", "flink-dist"),
+                ("é", "-dist flink-"),
+            ] {
                 for tail in ["", "flink-dist", "-", "flink-dis"] {
                     let text = format!("{}{before}{jar}{tail}", "spark-core ".repeat(dashes));
                     assert_eq!(engine_jar(text.as_bytes()), word.find(text.as_bytes()), "{text}");

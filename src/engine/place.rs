@@ -156,7 +156,11 @@ impl Places {
                 {
                     self.learned.push((id.into(), name.into()));
                 }
-                if more == *dimensions { dimensions } else { self.intern(more) }
+                if more == *dimensions {
+                    dimensions
+                } else {
+                    self.intern(more)
+                }
             }
         };
         match DimensionRules::from_tables(&told, &self.names, rules.catalogue()) {

@@ -63,12 +63,22 @@ pub(crate) struct Gathered<'a> {
 }
 
 /// Whether text says nothing: empty, or a look-up nobody resolved (`${env:POD_NAME}`).
+#[inline]
 pub(crate) fn is_missing(text: &Text<'_>) -> bool {
     is_nothing(text.held())
 }
 
 /// The same for literal text.
+#[inline]
 pub(crate) fn is_nothing(held: &str) -> bool {
+    match held.as_bytes() {
+        [first, ..] if *first > b' ' && !matches!(first, b'$' | b'\\') => false,
+        _ => reads_as_nothing(held),
+    }
+}
+
+#[inline(never)]
+fn reads_as_nothing(held: &str) -> bool {
     match held.as_bytes() {
         [] => true,
         [b'$', b'{', .., b'}'] => held.len() < 200,
@@ -181,8 +191,10 @@ impl<'a> Gathered<'a> {
             }
             return;
         }
-        if value == Value::Null || matches!(&value, Value::Str(text) if is_missing(text)) {
-            return;
+        match &value {
+            Value::Null => return,
+            Value::Str(text) if is_missing(text) => return,
+            Value::Str(_) | Value::Number(_) | Value::Bool(_) | Value::Object(_) | Value::Array(_) => {}
         }
         self.marks.add(marks);
         match what {
@@ -352,13 +364,13 @@ impl<'a> Gathered<'a> {
         if value.held().len() > MAX_FIELD_BYTES || is_missing(&value) {
             return;
         }
+        if self.fields.capacity() == 0 {
+            self.fields.reserve(FIELDS);
+        }
         let path = match path {
             Cow::Borrowed(path) => Text::Plain(path),
             Cow::Owned(path) => Text::Owned(path),
         };
-        if self.fields.capacity() == 0 {
-            self.fields.reserve(FIELDS);
-        }
         self.fields.push(Field { path, value });
     }
 }

@@ -72,6 +72,27 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 const QUOTES: u64 = 0x2222_2222_2222_2222;
 const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
 
+/// Whether a quote or a backslash stands there, which may end the plain part of a string.
+fn ends(byte: u8) -> u8 {
+    u8::from(byte == b'"') | u8::from(byte == b'\\')
+}
+
+/// The first quote or backslash of sixteen bytes that hold one.
+#[inline]
+fn first_end(words: &[u8; 16]) -> usize {
+    let ends = |word: u64| (below_zero(word ^ QUOTES) | below_zero(word ^ BACKSLASHES)) & HIGH;
+    let (halves, _) = words.as_chunks::<8>();
+    let mut at = 0;
+    for half in halves {
+        let hit = ends(u64::from_le_bytes(*half));
+        if hit != 0 {
+            return at + usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0);
+        }
+        at += 8;
+    }
+    at
+}
+
 /// Sets the high bit of each byte that is zero; exact up to and including the lowest such byte. The other bits say
 /// nothing.
 /// Source: Henry S. Warren, "Hacker's Delight", 6-1.
@@ -111,11 +132,6 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn rest(&self, at: usize) -> &'a [u8] {
         self.bytes.get(at..).unwrap_or_default()
-    }
-
-    /// The bytes between two places.
-    pub(crate) fn bytes_at(&self, from: usize, to: usize) -> Option<&'a [u8]> {
-        self.bytes.get(from..to)
     }
 
     #[inline]
@@ -217,16 +233,7 @@ impl<'a> Scanner<'a> {
     /// Reads the value that begins at `at`, and gives the place behind it.
     pub(crate) fn value(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
         match self.byte(at) {
-            Some(b'"') => {
-                let (end, escaped) = self.string(at + 1)?;
-                let inside = self.span(at + 1, end)?;
-                let text = if escaped {
-                    Text::Escaped(inside)
-                } else {
-                    Text::Plain(inside)
-                };
-                Ok((Value::Str(text), end + 1))
-            }
+            Some(b'"') => self.text(at),
             Some(b'{') => {
                 let end = self.container(at)?;
                 Ok((Value::Object(self.span(at, end)?), end))
@@ -247,6 +254,19 @@ impl<'a> Scanner<'a> {
             }
             None => Err(Odd::Unusual),
         }
+    }
+
+    /// Reads the string that opens at `at`, and gives the place behind it.
+    #[inline]
+    pub(crate) fn text(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
+        let (end, escaped) = self.string(at + 1)?;
+        let inside = self.span(at + 1, end)?;
+        let text = if escaped {
+            Text::Escaped(inside)
+        } else {
+            Text::Plain(inside)
+        };
+        Ok((Value::Str(text), end + 1))
     }
 
     /// The place of the value behind a key that ended just before `at`.
@@ -274,16 +294,14 @@ impl<'a> Scanner<'a> {
     fn quote_or_backslash(&self, start: usize) -> Result<usize, Odd> {
         let mut at = start;
         // Keys and short values end within a few words; a call of memchr costs more than they do.
-        for _ in 0..8 {
-            let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+        for _ in 0..6 {
+            let Some(words) = self.rest(at).first_chunk::<16>() else {
                 break;
             };
-            let word = u64::from_le_bytes(*word);
-            let hit = (below_zero(word ^ QUOTES) | below_zero(word ^ BACKSLASHES)) & HIGH;
-            if hit != 0 {
-                return Ok(at + usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0));
+            if words.iter().fold(0, |any, byte| any | ends(*byte)) != 0 {
+                return Ok(at + first_end(words));
             }
-            at += 8;
+            at += 16;
         }
         let rest = self.bytes.get(at..).unwrap_or_default();
         memchr2(b'"', b'\\', rest).map(|hit| at + hit).ok_or(Odd::Unusual)
@@ -470,28 +488,16 @@ pub(crate) struct KeySet<'a> {
 }
 
 impl<'a> KeySet<'a> {
-    /// Whether keys are still compared pairwise.
-    #[inline]
-    pub(crate) fn are_few(&self) -> bool {
-        self.few.len() < FEW_KEYS
-    }
-
-    /// Adds one of the few keys that is known to be new.
-    #[inline]
-    pub(crate) fn put(&mut self, key: &'a str, mark: u64) {
-        self.marks |= mark;
-        self.few.push(key);
-    }
-
     /// Adds a key, if it is new.
     #[inline]
     pub(crate) fn add(&mut self, key: &'a str) -> Result<(), Odd> {
-        if self.are_few() {
+        if self.few.len() < FEW_KEYS {
             let mark = key_mark(key);
             if self.marks & mark != 0 && self.few.contains(&key) {
                 return Err(Odd::Unusual);
             }
-            self.put(key, mark);
+            self.marks |= mark;
+            self.few.push(key);
             return Ok(());
         }
         let many = self.many.get_or_insert_with(|| self.few.iter().copied().collect());
@@ -503,7 +509,7 @@ impl<'a> KeySet<'a> {
 }
 
 /// One bit of 64 for a key, so that most objects prove in one pass that no key stands twice.
-pub(crate) fn key_mark(key: &str) -> u64 {
+fn key_mark(key: &str) -> u64 {
     let bytes = key.as_bytes();
     let first = bytes.first().copied().unwrap_or(0);
     let last = bytes.last().copied().unwrap_or(0);
@@ -514,9 +520,9 @@ pub(crate) fn key_mark(key: &str) -> u64 {
 
 /// Whether no control character stands anywhere.
 fn is_clean(bytes: &[u8]) -> bool {
-    // Sixty-four lanes side by side: four vector registers that wait for nothing but memory.
-    let (blocks, rest) = bytes.as_chunks::<64>();
-    let mut least = [u8::MAX; 64];
+    // Lanes side by side: eight vector registers that wait for nothing but memory.
+    let (blocks, rest) = bytes.as_chunks::<128>();
+    let mut least = [u8::MAX; 128];
     for block in blocks {
         for (least, byte) in least.iter_mut().zip(block) {
             *least = (*least).min(*byte);
@@ -531,7 +537,7 @@ const BLOCK: usize = 128;
 
 /// Whether every backslash in the inside of a string begins an escape of JSON.
 ///
-/// A stack is one line break and one tab after the other. A block in which nothing but `n` and `t` follows any
+/// A stack is one line break and one tab after the other. A block in which only `n`, `t` or a quote follows any
 /// backslash holds, whatever goes on behind it, and is told by comparing it with itself moved by one byte: no branch
 /// for each escape. In other blocks each escape is looked at.
 fn escapes_hold(inside: &[u8]) -> bool {
@@ -541,7 +547,8 @@ fn escapes_hold(inside: &[u8]) -> bool {
             break;
         };
         let odd = block.iter().zip(moved).fold(0, |odd, (byte, next)| {
-            odd | (u8::from(*byte == b'\\') & u8::from(*next != b'n') & u8::from(*next != b't'))
+            let told = u8::from(*next == b'n') | u8::from(*next == b't') | u8::from(*next == b'"');
+            odd | (u8::from(*byte == b'\\') & !told)
         });
         if odd == 0 {
             rest = behind;

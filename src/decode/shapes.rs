@@ -7,6 +7,7 @@
 
 use super::keys::{Marks, Meaning, meaning};
 use super::scan::{KeySet, Object, Odd, Scanner, Value};
+use std::sync::Arc;
 
 /// Keys remembered in all; a fleet has some dozen orders of some twenty keys.
 const MOST_KEYS: usize = 4096;
@@ -38,11 +39,20 @@ pub(crate) struct Shapes {
 #[derive(Debug, Clone)]
 struct Key {
     /// As written: quotes, key and colon.
-    written: Box<[u8]>,
+    written: Arc<str>,
     meaning: (Meaning, Marks),
-    mark: u64,
+    /// The key before this one.
+    before: usize,
     /// The keys that were met behind this one.
     next: Vec<usize>,
+}
+
+/// Where the walk along known keys ended.
+enum Followed {
+    /// Behind the object.
+    Whole(usize),
+    /// At a key that was never met behind this one.
+    Left { known: usize, at: usize },
 }
 
 impl Shapes {
@@ -54,104 +64,171 @@ impl Shapes {
         open: usize,
         mut take: impl FnMut(Member<'_, 'a>),
     ) -> Result<usize, Odd> {
-        let mut at = scanner.open_object(open)?;
-        if scanner.byte(at) == Some(b'}') {
-            return Ok(at + 1);
+        let first = scanner.open_object(open)?;
+        if scanner.byte(first) == Some(b'}') {
+            return Ok(first + 1);
         }
-        let mut keys = KeySet::default();
+        self.begin();
         let mut inside = Object::new();
-        // Where in the tree we are, as long as we are in it.
-        let mut known = self.begin();
+        let (known, mut at) = match self.follow(scanner, first, &mut inside, &mut take)? {
+            Followed::Whole(end) => return Ok(end),
+            Followed::Left { known, at } => (known, at),
+        };
+        // From here on each key is read, and compared with those before it.
+        let before = self.way_to(known);
+        let mut keys = KeySet::default();
+        for written in &before {
+            keys.add(bare(written))?;
+        }
+        let mut known = Some(known);
         loop {
-            let (path, meaning) = match known.and_then(|key| self.follow(key, scanner, at)) {
-                Some((next, key)) if keys.are_few() => {
-                    let end = at + key.written.len();
-                    let path = scanner.span(at + 1, end - 2)?;
-                    keys.put(path, key.mark);
-                    known = Some(next);
-                    at = scanner.skip_space(end);
-                    (path, key.meaning)
-                }
-                Some(_) | None => {
-                    let (path, end) = scanner.key(at)?;
-                    keys.add(path)?;
-                    let meaning = meaning(path);
-                    let value_at = scanner.colon(end + 1)?;
-                    known = known.and_then(|key| self.learn(key, scanner.bytes_at(at, end + 2)?, meaning, path));
-                    at = value_at;
-                    (path, meaning)
-                }
-            };
-            inside.clear();
-            let read = match scanner.byte(at) {
-                // Read once, with its keys, instead of walked over first and read afterwards.
-                Some(b'{') => scanner.nested(at, &mut inside),
-                _ => None,
-            };
-            let has_inside = read.is_some();
-            let (value, behind) = match read {
-                Some(read) => read,
-                None => scanner.value(at)?,
-            };
-            take(Member {
-                path,
-                meaning,
-                value,
-                inside: has_inside.then_some(&mut inside),
-            });
-            at = scanner.skip_space(behind);
-            match scanner.byte(at) {
-                Some(b',') => at = scanner.skip_space(at + 1),
-                Some(b'}') => return Ok(at + 1),
+            let (path, end) = scanner.key(at)?;
+            keys.add(path)?;
+            let meaning = meaning(path);
+            known = known.and_then(|key| self.learn(key, scanner.span(at, end + 2).ok()?, meaning));
+            let value_at = scanner.colon(end + 1)?;
+            let behind = hand_over(scanner, value_at, (path, meaning), &mut inside, &mut take)?;
+            match scanner.byte(behind) {
+                Some(b',') => at = scanner.skip_space(behind + 1),
+                Some(b'}') => return Ok(behind + 1),
                 _ => return Err(Odd::Unusual),
             }
         }
     }
 
-    fn begin(&mut self) -> Option<usize> {
+    /// Hands over keys as long as they come as they came before: none of them stands twice, since none did.
+    fn follow<'a>(
+        &self,
+        scanner: &Scanner<'a>,
+        first: usize,
+        inside: &mut Object<'a>,
+        take: &mut impl FnMut(Member<'_, 'a>),
+    ) -> Result<Followed, Odd> {
+        let mut at = first;
+        let mut known = 0;
+        loop {
+            let rest = scanner.rest(at);
+            let met = self.keys.get(known).and_then(|key| {
+                key.next.iter().find_map(|next| {
+                    let key = self.keys.get(*next)?;
+                    rest.starts_with(key.written.as_bytes()).then_some((*next, key))
+                })
+            });
+            let Some((next, key)) = met else {
+                return Ok(Followed::Left { known, at });
+            };
+            known = next;
+            let end = at + key.written.len();
+            let path = scanner.span(at + 1, end - 2)?;
+            let value_at = scanner.skip_space(end);
+            let behind = hand_over(scanner, value_at, (path, key.meaning), inside, take)?;
+            match scanner.byte(behind) {
+                Some(b',') => at = scanner.skip_space(behind + 1),
+                Some(b'}') => return Ok(Followed::Whole(behind + 1)),
+                _ => return Err(Odd::Unusual),
+            }
+        }
+    }
+
+    /// Starts the tree, or starts it anew.
+    fn begin(&mut self) {
         if self.keys.is_empty() || self.missed >= MOST_MISSED {
             self.missed = 0;
             self.keys.clear();
             self.keys.push(Key {
-                written: Box::default(),
+                written: "".into(),
                 meaning: (Meaning::Other, Marks::NONE),
-                mark: 0,
+                before: 0,
                 next: Vec::new(),
             });
         }
-        Some(0)
     }
 
-    /// The key that stands at `at`, if it was met behind `key`.
-    #[inline]
-    fn follow(&self, key: usize, scanner: &Scanner<'_>, at: usize) -> Option<(usize, &Key)> {
-        let rest = scanner.rest(at);
-        let key = self.keys.get(key)?;
-        key.next.iter().find_map(|next| {
-            let key = self.keys.get(*next)?;
-            rest.starts_with(&key.written).then_some((*next, key))
-        })
+    /// The keys up to one of them, last one first.
+    fn way_to(&self, key: usize) -> Vec<Arc<str>> {
+        let mut way = Vec::new();
+        let mut at = key;
+        while let Some(key) = self.keys.get(at).filter(|_| at > 0) {
+            way.push(Arc::clone(&key.written));
+            at = key.before;
+        }
+        way
     }
 
-    /// Remembers a key that was met behind `key`, and stands nowhere before it.
-    fn learn(&mut self, key: usize, written: &[u8], meaning: (Meaning, Marks), path: &str) -> Option<usize> {
-        let next = self.keys.len();
-        let before = self.keys.get_mut(key)?;
-        let has_room = next < MOST_KEYS && before.next.len() < MOST_BRANCHES && written.len() <= LONGEST;
+    /// Remembers a key that was met behind `before`, and stands nowhere further up.
+    fn learn(&mut self, before: usize, written: &str, meaning: (Meaning, Marks)) -> Option<usize> {
+        let at = self.keys.len();
+        let next = &mut self.keys.get_mut(before)?.next;
+        let has_room = at < MOST_KEYS && next.len() < MOST_BRANCHES && written.len() <= LONGEST;
         // A key with a blank before its colon is left to be read.
-        if !written.ends_with(b"\":") || !has_room {
+        if !written.ends_with("\":") || !has_room {
             self.missed = self.missed.saturating_add(1);
             return None;
         }
-        before.next.push(next);
+        next.push(at);
         self.keys.push(Key {
             written: written.into(),
             meaning,
-            mark: super::scan::key_mark(path),
+            before,
             next: Vec::new(),
         });
-        Some(next)
+        Some(at)
     }
+}
+
+/// A key without quotes and colon.
+fn bare(written: &str) -> &str {
+    written
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix("\":"))
+        .unwrap_or(written)
+}
+
+/// Reads the value that begins at `at` and hands it over; gives the place of what follows it.
+#[inline]
+fn hand_over<'a>(
+    scanner: &Scanner<'a>,
+    at: usize,
+    (path, meaning): (&'a str, (Meaning, Marks)),
+    inside: &mut Object<'a>,
+    take: &mut impl FnMut(Member<'_, 'a>),
+) -> Result<usize, Odd> {
+    let mut member = |value, inside| {
+        take(Member {
+            path,
+            meaning,
+            value,
+            inside,
+        });
+    };
+    let behind = match scanner.byte(at) {
+        Some(b'"') => {
+            let (value, behind) = scanner.text(at)?;
+            member(value, None);
+            behind
+        }
+        Some(b'{') => {
+            inside.clear();
+            // Read once, with its keys, instead of walked over first and read afterwards.
+            match scanner.nested(at, inside) {
+                Some((value, behind)) => {
+                    member(value, Some(inside));
+                    behind
+                }
+                None => {
+                    let (value, behind) = scanner.value(at)?;
+                    member(value, None);
+                    behind
+                }
+            }
+        }
+        _ => {
+            let (value, behind) = scanner.value(at)?;
+            member(value, None);
+            behind
+        }
+    };
+    Ok(scanner.skip_space(behind))
 }
 
 #[cfg(test)]

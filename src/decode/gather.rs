@@ -3,6 +3,7 @@
 
 use super::keys::{Marks, Meaning, TimeKey, meaning};
 use super::scan::{Object, Scanner, Value};
+use super::shapes::Member;
 use super::throwable;
 use crate::event::{Field, Text, Thrown};
 use std::borrow::Cow;
@@ -17,6 +18,17 @@ const MAX_PATH_BYTES: usize = 256;
 const MAX_WALK: usize = 8;
 /// Keys of nested objects looked at per record.
 const MAX_NESTED: usize = 1024;
+/// Fields that most records have room for at once.
+const FIELDS: usize = 12;
+
+/// A value on its way to its place.
+struct Met<'m, 'a> {
+    path: Cow<'a, str>,
+    meaning: (Meaning, Marks),
+    value: Value<'a>,
+    /// The keys of an object, where they were read already.
+    inside: Option<&'m mut Object<'a>>,
+}
 
 /// The best value met so far for one thing, with the rank of its key.
 pub(crate) type Slot<'a> = Option<(u8, Value<'a>)>;
@@ -51,12 +63,22 @@ pub(crate) struct Gathered<'a> {
 }
 
 /// Whether text says nothing: empty, or a look-up nobody resolved (`${env:POD_NAME}`).
+#[inline]
 pub(crate) fn is_missing(text: &Text<'_>) -> bool {
     is_nothing(text.held())
 }
 
 /// The same for literal text.
+#[inline]
 pub(crate) fn is_nothing(held: &str) -> bool {
+    match held.as_bytes() {
+        [first, ..] if *first > b' ' && !matches!(first, b'$' | b'\\') => false,
+        _ => reads_as_nothing(held),
+    }
+}
+
+#[inline(never)]
+fn reads_as_nothing(held: &str) -> bool {
     match held.as_bytes() {
         [] => true,
         [b'$', b'{', .., b'}'] => held.len() < 200,
@@ -70,20 +92,49 @@ pub(crate) fn is_nothing(held: &str) -> bool {
 
 impl<'a> Gathered<'a> {
     /// Puts one value where its path says.
-    #[inline]
     pub(crate) fn put(&mut self, path: Cow<'a, str>, value: Value<'a>, max_depth: usize) {
         self.place(path, value, 0, max_depth);
+    }
+
+    /// The same for a key whose meaning is known.
+    #[inline]
+    pub(crate) fn put_member(&mut self, member: Member<'_, 'a>, max_depth: usize) {
+        if member.path.len() > MAX_PATH_BYTES {
+            return;
+        }
+        let met = Met {
+            path: Cow::Borrowed(member.path),
+            meaning: member.meaning,
+            value: member.value,
+            inside: member.inside,
+        };
+        self.place_met(met, 0, max_depth);
     }
 
     fn place(&mut self, path: Cow<'a, str>, value: Value<'a>, walked: usize, max_depth: usize) {
         if path.len() > MAX_PATH_BYTES {
             return;
         }
-        let (what, marks) = meaning(&path);
+        let met = Met {
+            meaning: meaning(&path),
+            path,
+            value,
+            inside: None,
+        };
+        self.place_met(met, walked, max_depth);
+    }
+
+    fn place_met(&mut self, met: Met<'_, 'a>, walked: usize, max_depth: usize) {
+        let Met {
+            path,
+            meaning: (what, marks),
+            value,
+            inside,
+        } = met;
         match what {
             Meaning::Thrown(rank) => {
                 self.marks.add(marks);
-                self.place_thrown(rank, path, value, max_depth);
+                self.place_thrown(rank, path, (value, inside), max_depth);
                 return;
             }
             Meaning::Carrier(rank) => match value {
@@ -94,16 +145,16 @@ impl<'a> Gathered<'a> {
                     }
                     return;
                 }
-                Value::Object(raw) => return self.walk(&path, raw, walked, max_depth),
+                Value::Object(raw) => return self.walk(&path, (raw, inside), walked, max_depth),
                 Value::Number(_) | Value::Bool(_) | Value::Null | Value::Array(_) => return,
             },
             Meaning::Message(rank) => {
                 if let (Value::Object(raw), true) = (&value, rank > 0 || path != "message") {
-                    return self.walk(&path, raw, walked, max_depth);
+                    return self.walk(&path, (raw, inside), walked, max_depth);
                 }
                 self.marks.add(marks);
                 if let Value::Object(raw) = &value {
-                    self.walk(&path, raw, walked, max_depth);
+                    self.walk(&path, (raw, inside), walked, max_depth);
                 }
                 take(&mut self.message, rank, value);
                 return;
@@ -125,7 +176,7 @@ impl<'a> Gathered<'a> {
             if path == "context" {
                 self.marks.add(Marks::CONTEXT);
             }
-            return self.walk(&path, raw, walked, max_depth);
+            return self.walk(&path, (raw, inside), walked, max_depth);
         }
         if let Value::Array(raw) = value {
             if marks == Marks::OTLP {
@@ -140,8 +191,10 @@ impl<'a> Gathered<'a> {
             }
             return;
         }
-        if value == Value::Null || matches!(&value, Value::Str(text) if is_missing(text)) {
-            return;
+        match &value {
+            Value::Null => return,
+            Value::Str(text) if is_missing(text) => return,
+            Value::Str(_) | Value::Number(_) | Value::Bool(_) | Value::Object(_) | Value::Array(_) => {}
         }
         self.marks.add(marks);
         match what {
@@ -178,10 +231,16 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn place_thrown(&mut self, rank: u8, path: Cow<'a, str>, value: Value<'a>, max_depth: usize) {
+    fn place_thrown(
+        &mut self,
+        rank: u8,
+        path: Cow<'a, str>,
+        (value, inside): (Value<'a>, Option<&mut Object<'a>>),
+        max_depth: usize,
+    ) {
         // `error`, `err` and `exception` may as well hold a short text that is no throwable.
         let sure = !matches!(&*path, "error" | "err" | "exception" | "exc" | "exc_info" | "stack");
-        match throwable::read(&value, sure, max_depth) {
+        match throwable::read(&value, inside, sure, max_depth) {
             Thrown::Absent => {
                 // Where a logger was called (`stack` of the Python writers) is no dimension.
                 if let Value::Str(text) = value
@@ -205,25 +264,37 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Walks a nested object, each key by its dotted path.
-    fn walk(&mut self, prefix: &str, raw: &'a str, walked: usize, max_depth: usize) {
+    /// Walks a nested object, each key by its dotted path. Its keys may have been read already.
+    fn walk(
+        &mut self,
+        prefix: &str,
+        (raw, inside): (&'a str, Option<&mut Object<'a>>),
+        walked: usize,
+        max_depth: usize,
+    ) {
         if walked >= MAX_WALK || self.nested >= MAX_NESTED {
             return;
         }
-        let mut entries = Object::new();
-        if Scanner::new(raw, max_depth).object(0, &mut entries).is_err() {
-            match super::general::object(raw, max_depth) {
-                Ok(read) => entries = read,
-                Err(_) => return,
+        let mut own = Object::new();
+        let entries = match inside {
+            Some(inside) => inside,
+            None => {
+                if Scanner::again(raw, max_depth).object(0, &mut own).is_err() {
+                    match super::general::object(raw, max_depth) {
+                        Ok(read) => own = read,
+                        Err(_) => return,
+                    }
+                }
+                &mut own
             }
-        }
+        };
         self.nested += entries.len();
-        if walked == 0 && self.inner_record.is_none() && looks_like_record(&entries) {
+        if walked == 0 && self.inner_record.is_none() && looks_like_record(entries) {
             // Kept whole until it is known whether the record around it is one itself.
             self.inner_record = Some((Cow::Owned(prefix.to_owned()), raw));
             return;
         }
-        for entry in entries {
+        for entry in entries.drain(..) {
             let path = joined(prefix, &entry.key);
             self.place(path, entry.value, walked + 1, max_depth);
         }
@@ -232,13 +303,13 @@ impl<'a> Gathered<'a> {
     /// Walks the object that looked like a record and turned out to be a part of one.
     pub(crate) fn open_inner_record(&mut self, max_depth: usize) {
         if let Some((prefix, raw)) = self.inner_record.take() {
-            self.walk(&prefix, raw, 1, max_depth);
+            self.walk(&prefix, (raw, None), 1, max_depth);
         }
     }
 
     /// Lists: Log4j2's `contextMap` as pairs, Filebeat's `log.flags`.
     fn place_array(&mut self, path: &str, raw: &'a str, max_depth: usize) {
-        let scanner = Scanner::new(raw, max_depth);
+        let scanner = Scanner::again(raw, max_depth);
         let pairs = matches!(path, "contextMap" | "mdc" | "properties");
         let flags = path == "log.flags";
         if !pairs && !flags {
@@ -256,7 +327,7 @@ impl<'a> Gathered<'a> {
             match value {
                 Value::Object(inner) if pairs => {
                     let mut entries = Object::new();
-                    if Scanner::new(inner, max_depth).object(0, &mut entries).is_err() {
+                    if Scanner::again(inner, max_depth).object(0, &mut entries).is_err() {
                         continue;
                     }
                     let mut key = None;
@@ -292,6 +363,9 @@ impl<'a> Gathered<'a> {
         let Some(value) = text_of(value) else { return };
         if value.held().len() > MAX_FIELD_BYTES || is_missing(&value) {
             return;
+        }
+        if self.fields.capacity() == 0 {
+            self.fields.reserve(FIELDS);
         }
         let path = match path {
             Cow::Borrowed(path) => Text::Plain(path),

@@ -7,7 +7,7 @@
 //! does not do: parse stacks (a throwable is handed on as it stands), judge severity, find dimensions.
 //!
 //! The way of a record: `scan` walks the top-level object without unescaping (`general` is its slow and always
-//! right stand-in), `gather` puts each value where `keys` says, `layout` tells the writer, `record` opens
+//! right stand-in), `shapes` knows its keys beforehand, `gather` puts each value where `keys` says, `layout` tells the writer, `record` opens
 //! envelopes and builds the event, `throwable` and `glued` find the stack, `time` and `level` read theirs.
 //! `otlp` and `text_line` are the two shapes that are not one flat object; `wrapper` takes off
 //! the prefixes container runtimes and syslog put before a line.
@@ -27,6 +27,7 @@ mod record;
 mod scan;
 #[cfg(test)]
 mod scan_oracle;
+mod shapes;
 pub mod stack;
 mod text_line;
 mod throwable;
@@ -38,6 +39,8 @@ use crate::event::{ErrorEvent, Reason, Rejection};
 use jiff::tz::TimeZone;
 use record::{Out, Reader};
 use scan::{Odd, Scanner, Value};
+use shapes::Shapes;
+use std::cell::RefCell;
 
 /// What a record may cost.
 #[derive(Debug, Clone)]
@@ -65,6 +68,7 @@ impl Default for Limits {
 pub struct Decoder {
     limits: Limits,
     default_zone: TimeZone,
+    shapes: RefCell<Shapes>,
 }
 
 impl Decoder {
@@ -76,7 +80,11 @@ impl Decoder {
             max_events: limits.max_events.max(1),
             ..limits
         };
-        Self { limits, default_zone }
+        Self {
+            limits,
+            default_zone,
+            shapes: RefCell::default(),
+        }
     }
 
     /// Hands each event (or rejection) of one record to `out`, at least one call per record.
@@ -117,6 +125,7 @@ impl Decoder {
         let reader = Reader {
             limits: &self.limits,
             zone: &self.default_zone,
+            shapes: &self.shapes,
         };
         let text = trimmed(text);
         match text.as_bytes().first() {

@@ -8,11 +8,12 @@ use super::gather::{self, Gathered, is_missing};
 use super::glued;
 use super::keys::Marks;
 use super::scan::{Object, Odd, Scanner, Value};
+use super::shapes::Shapes;
 use super::text_line::{self, Line};
 use super::{Limits, general, layout, otlp, throwable, trimmed};
 use crate::event::{ErrorEvent, EventTime, Field, Layout, Reason, Rejection, Text, Thrown};
 use jiff::tz::TimeZone;
-use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// Envelopes inside one another that are opened: a container runtime, a collector, a broker bridge, and one spare.
 const MAX_ENVELOPES: u8 = 4;
@@ -27,6 +28,8 @@ pub(crate) type Out<'o> = dyn FnMut(Result<ErrorEvent<'_>, Rejection>) + 'o;
 pub(crate) struct Reader<'d> {
     pub(crate) limits: &'d Limits,
     pub(crate) zone: &'d TimeZone,
+    /// Learned from record to record.
+    pub(crate) shapes: &'d RefCell<Shapes>,
 }
 
 /// What an envelope says about the record inside.
@@ -66,7 +69,13 @@ impl Reader<'_> {
         let most = self.limits.max_depth;
         let scanner = Scanner::new(text, most);
         let mut gathered = Gathered::default();
-        let scanned = scanner.each(0, |key, value| gathered.put(Cow::Borrowed(key), value, most));
+        let scanned = {
+            // Nobody else reads while this is borrowed; were it so, the record would be read without what is known.
+            let mut known = self.shapes.try_borrow_mut();
+            let mut none = Shapes::default();
+            let shapes = known.as_deref_mut().unwrap_or(&mut none);
+            shapes.each(&scanner, 0, |member| gathered.put_member(member, most))
+        };
         match scanned {
             Ok(end) if scanner.skip_space(end) == text.len() => {}
             Ok(_) | Err(Odd::Unusual) => match general::object(text, most) {
@@ -354,7 +363,7 @@ fn spoken(value: Value<'_>, max_depth: usize) -> Option<Text<'_>> {
         Value::Number(text) | Value::Bool(text) => Some(Text::Plain(text)),
         Value::Object(raw) => {
             let mut entries = Object::new();
-            if Scanner::new(raw, max_depth).object(0, &mut entries).is_ok() {
+            if Scanner::again(raw, max_depth).object(0, &mut entries).is_ok() {
                 for entry in entries {
                     if let ("message" | "msg" | "text", Value::Str(text)) = (&*entry.key, entry.value) {
                         return Some(text);

@@ -62,6 +62,8 @@ pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     /// No control character anywhere, so none inside a string.
     clean: bool,
+    /// The text was read as JSON before, so that its strings need no check.
+    checked: bool,
     max_depth: u32,
 }
 
@@ -70,30 +72,70 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 const QUOTES: u64 = 0x2222_2222_2222_2222;
 const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
 
-/// The high bit of each byte that is zero; exact up to and including the lowest such byte.
+/// Whether a quote or a backslash stands there, which may end the plain part of a string.
+fn ends(byte: u8) -> u8 {
+    u8::from(byte == b'"') | u8::from(byte == b'\\')
+}
+
+/// The first quote or backslash of sixteen bytes that hold one.
+#[inline]
+fn first_end(words: &[u8; 16]) -> usize {
+    let ends = |word: u64| (below_zero(word ^ QUOTES) | below_zero(word ^ BACKSLASHES)) & HIGH;
+    let (halves, _) = words.as_chunks::<8>();
+    let mut at = 0;
+    for half in halves {
+        let hit = ends(u64::from_le_bytes(*half));
+        if hit != 0 {
+            return at + usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0);
+        }
+        at += 8;
+    }
+    at
+}
+
+/// Sets the high bit of each byte that is zero; exact up to and including the lowest such byte. The other bits say
+/// nothing.
 /// Source: Henry S. Warren, "Hacker's Delight", 6-1.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(LOW) & !word & HIGH
+const fn below_zero(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner of `text`, which may nest `max_depth` deep (the outermost object counts).
     pub(crate) fn new(text: &'a str, max_depth: usize) -> Self {
-        let bytes = text.as_bytes();
-        let least = bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte));
         Self {
             text,
-            bytes,
-            clean: least >= b' ',
+            bytes: text.as_bytes(),
+            clean: is_clean(text.as_bytes()),
+            checked: false,
             max_depth: u32::try_from(max_depth.min(MAX_DEPTH)).unwrap_or(0),
         }
     }
 
-    fn byte(&self, at: usize) -> Option<u8> {
+    /// A scanner of a part of JSON that was read before: a raw object or array of a [`Value`].
+    pub(crate) fn again(raw: &'a str, max_depth: usize) -> Self {
+        Self {
+            text: raw,
+            bytes: raw.as_bytes(),
+            clean: true,
+            checked: true,
+            max_depth: u32::try_from(max_depth.min(MAX_DEPTH)).unwrap_or(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
         self.bytes.get(at).copied()
     }
 
-    fn span(&self, from: usize, to: usize) -> Result<&'a str, Odd> {
+    /// Everything from a place on.
+    #[inline]
+    pub(crate) fn rest(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn span(&self, from: usize, to: usize) -> Result<&'a str, Odd> {
         self.text.get(from..to).ok_or(Odd::Unusual)
     }
 
@@ -106,63 +148,56 @@ impl<'a> Scanner<'a> {
         at
     }
 
-    /// Reads the object that opens at `open` into `out`; gives the place behind it.
-    pub(crate) fn object(&self, open: usize, out: &mut Object<'a>) -> Result<usize, Odd> {
-        self.each(open, |key, value| {
-            out.push(Entry {
-                key: Cow::Borrowed(key),
-                value,
-            });
-        })
+    /// Reads the object that opens at `open` inside of another into `out`; the value and the place behind it. Nothing
+    /// where its keys are odd: it may hold all the same.
+    pub(crate) fn nested(&self, open: usize, out: &mut Object<'a>) -> Option<(Value<'a>, usize)> {
+        let inner = Self {
+            max_depth: self.max_depth.saturating_sub(1),
+            ..*self
+        };
+        let end = inner.object(open, out).ok()?;
+        Some((Value::Object(self.span(open, end).ok()?), end))
     }
 
-    /// Hands each key of the object that opens at `open` to `take`; gives the place behind the object. When it gives up
-    /// it has handed over some.
+    /// The first key of the object that opens at `open`, or its end.
     #[inline]
-    pub(crate) fn each(&self, open: usize, mut take: impl FnMut(&'a str, Value<'a>)) -> Result<usize, Odd> {
+    pub(crate) fn open_object(&self, open: usize) -> Result<usize, Odd> {
         if self.byte(open) != Some(b'{') {
             return Err(Odd::Unusual);
         }
         if self.max_depth == 0 {
             return Err(Odd::TooDeep);
         }
-        let mut marks = 0_u64;
-        let mut keys: SmallVec<[&'a str; 32]> = SmallVec::new();
-        let mut many = foldhash::HashSet::default();
-        let mut at = self.skip_space(open + 1);
+        Ok(self.skip_space(open + 1))
+    }
+
+    /// The key that opens at `at`, and its closing quote.
+    #[inline]
+    pub(crate) fn key(&self, at: usize) -> Result<(&'a str, usize), Odd> {
+        if self.byte(at) != Some(b'"') {
+            return Err(Odd::Unusual);
+        }
+        match self.string(at + 1)? {
+            (_, true) => Err(Odd::Unusual),
+            (end, false) => Ok((self.span(at + 1, end)?, end)),
+        }
+    }
+
+    /// Reads the object that opens at `open` into `out`; gives the place behind it. When it gives up it has read some.
+    pub(crate) fn object(&self, open: usize, out: &mut Object<'a>) -> Result<usize, Odd> {
+        let mut at = self.open_object(open)?;
         if self.byte(at) == Some(b'}') {
             return Ok(at + 1);
         }
+        let mut keys = KeySet::default();
         loop {
-            if self.byte(at) != Some(b'"') {
-                return Err(Odd::Unusual);
-            }
-            let (end, escaped) = self.string(at + 1)?;
-            if escaped {
-                return Err(Odd::Unusual);
-            }
-            let key = self.span(at + 1, end)?;
-            let mark = key_mark(key);
-            if keys.len() < FEW_KEYS {
-                if marks & mark != 0 && keys.contains(&key) {
-                    return Err(Odd::Unusual);
-                }
-                marks |= mark;
-                keys.push(key);
-            } else {
-                if many.is_empty() {
-                    many.extend(keys.iter().copied());
-                }
-                if many.len() >= MAX_KEYS {
-                    return Err(Odd::TooManyKeys);
-                }
-                if !many.insert(key) {
-                    return Err(Odd::Unusual);
-                }
-            }
-            at = self.colon(end + 1)?;
-            let (value, behind) = self.value(at)?;
-            take(key, value);
+            let (key, end) = self.key(at)?;
+            keys.add(key)?;
+            let (value, behind) = self.value(self.colon(end + 1)?)?;
+            out.push(Entry {
+                key: Cow::Borrowed(key),
+                value,
+            });
             at = self.skip_space(behind);
             match self.byte(at) {
                 Some(b',') => at = self.skip_space(at + 1),
@@ -198,16 +233,7 @@ impl<'a> Scanner<'a> {
     /// Reads the value that begins at `at`, and gives the place behind it.
     pub(crate) fn value(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
         match self.byte(at) {
-            Some(b'"') => {
-                let (end, escaped) = self.string(at + 1)?;
-                let inside = self.span(at + 1, end)?;
-                let text = if escaped {
-                    Text::Escaped(inside)
-                } else {
-                    Text::Plain(inside)
-                };
-                Ok((Value::Str(text), end + 1))
-            }
+            Some(b'"') => self.text(at),
             Some(b'{') => {
                 let end = self.container(at)?;
                 Ok((Value::Object(self.span(at, end)?), end))
@@ -230,9 +256,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Reads the string that opens at `at`, and gives the place behind it.
+    #[inline]
+    pub(crate) fn text(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
+        let (end, escaped) = self.string(at + 1)?;
+        let inside = self.span(at + 1, end)?;
+        let text = if escaped {
+            Text::Escaped(inside)
+        } else {
+            Text::Plain(inside)
+        };
+        Ok((Value::Str(text), end + 1))
+    }
+
     /// The place of the value behind a key that ended just before `at`.
     #[inline]
-    fn colon(&self, at: usize) -> Result<usize, Odd> {
+    pub(crate) fn colon(&self, at: usize) -> Result<usize, Odd> {
         let at = self.skip_space(at);
         if self.byte(at) != Some(b':') {
             return Err(Odd::Unusual);
@@ -255,16 +294,14 @@ impl<'a> Scanner<'a> {
     fn quote_or_backslash(&self, start: usize) -> Result<usize, Odd> {
         let mut at = start;
         // Keys and short values end within a few words; a call of memchr costs more than they do.
-        for _ in 0..8 {
-            let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+        for _ in 0..6 {
+            let Some(words) = self.rest(at).first_chunk::<16>() else {
                 break;
             };
-            let word = u64::from_le_bytes(*word);
-            let hit = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES);
-            if hit != 0 {
-                return Ok(at + usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0));
+            if words.iter().fold(0, |any, byte| any | ends(*byte)) != 0 {
+                return Ok(at + first_end(words));
             }
-            at += 8;
+            at += 16;
         }
         let rest = self.bytes.get(at..).unwrap_or_default();
         memchr2(b'"', b'\\', rest).map(|hit| at + hit).ok_or(Odd::Unusual)
@@ -300,7 +337,7 @@ impl<'a> Scanner<'a> {
             from = quote + 1;
         };
         let inside = self.bytes.get(first..end).unwrap_or_default();
-        if escapes_hold(inside) {
+        if self.checked || escapes_hold(inside) {
             Ok(end)
         } else {
             Err(Odd::Unusual)
@@ -442,6 +479,35 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The keys of one object met so far, to tell that none stands twice.
+#[derive(Debug, Default)]
+pub(crate) struct KeySet<'a> {
+    marks: u64,
+    few: SmallVec<[&'a str; FEW_KEYS]>,
+    many: Option<foldhash::HashSet<&'a str>>,
+}
+
+impl<'a> KeySet<'a> {
+    /// Adds a key, if it is new.
+    #[inline]
+    pub(crate) fn add(&mut self, key: &'a str) -> Result<(), Odd> {
+        if self.few.len() < FEW_KEYS {
+            let mark = key_mark(key);
+            if self.marks & mark != 0 && self.few.contains(&key) {
+                return Err(Odd::Unusual);
+            }
+            self.marks |= mark;
+            self.few.push(key);
+            return Ok(());
+        }
+        let many = self.many.get_or_insert_with(|| self.few.iter().copied().collect());
+        if many.len() >= MAX_KEYS {
+            return Err(Odd::TooManyKeys);
+        }
+        if many.insert(key) { Ok(()) } else { Err(Odd::Unusual) }
+    }
+}
+
 /// One bit of 64 for a key, so that most objects prove in one pass that no key stands twice.
 fn key_mark(key: &str) -> u64 {
     let bytes = key.as_bytes();
@@ -452,28 +518,71 @@ fn key_mark(key: &str) -> u64 {
     1 << (mixed % 64)
 }
 
-/// Whether every backslash in the inside of a string begins an escape of JSON. `inside` begins with a backslash.
+/// Whether no control character stands anywhere.
+fn is_clean(bytes: &[u8]) -> bool {
+    // Lanes side by side: eight vector registers that wait for nothing but memory.
+    let (blocks, rest) = bytes.as_chunks::<128>();
+    let mut least = [u8::MAX; 128];
+    for block in blocks {
+        for (least, byte) in least.iter_mut().zip(block) {
+            *least = (*least).min(*byte);
+        }
+    }
+    let least = least.iter().chain(rest).fold(u8::MAX, |least, byte| least.min(*byte));
+    least >= b' '
+}
+
+/// Bytes of a string whose escapes are checked at once.
+const BLOCK: usize = 128;
+
+/// Whether every backslash in the inside of a string begins an escape of JSON.
+///
+/// A stack is one line break and one tab after the other. A block in which only `n`, `t` or a quote follows any
+/// backslash holds, whatever goes on behind it, and is told by comparing it with itself moved by one byte: no branch
+/// for each escape. In other blocks each escape is looked at.
 fn escapes_hold(inside: &[u8]) -> bool {
     let mut rest = inside;
-    loop {
-        match rest {
-            [
-                b'\\',
-                b'n' | b't' | b'"' | b'\\' | b'/' | b'r' | b'b' | b'f',
-                after @ ..,
-            ] => rest = after,
-            [b'\\', b'u', a, b, c, d, after @ ..] => {
-                if ![a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) {
-                    return false;
-                }
-                rest = after;
-            }
-            [b'\\', ..] => return false,
-            other => match memchr(b'\\', other) {
-                Some(at) => rest = other.get(at..).unwrap_or_default(),
-                None => return true,
-            },
+    while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
+        let Some(moved) = rest.get(1..).and_then(|moved| moved.first_chunk::<BLOCK>()) else {
+            break;
+        };
+        let odd = block.iter().zip(moved).fold(0, |odd, (byte, next)| {
+            let told = u8::from(*next == b'n') | u8::from(*next == b't') | u8::from(*next == b'"');
+            odd | (u8::from(*byte == b'\\') & !told)
+        });
+        if odd == 0 {
+            rest = behind;
+            continue;
         }
+        while let Some(left) = rest.len().checked_sub(behind.len()).filter(|left| *left > 0) {
+            match memchr(b'\\', rest.get(..left).unwrap_or_default()) {
+                None => rest = behind,
+                Some(at) => match rest.get(at..).and_then(behind_escape) {
+                    Some(after) => rest = after,
+                    None => return false,
+                },
+            }
+        }
+    }
+    while let Some(at) = memchr(b'\\', rest) {
+        match rest.get(at..).and_then(behind_escape) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// What follows an escape; nothing where a backslash begins none.
+fn behind_escape(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [
+            b'\\',
+            b'n' | b't' | b'"' | b'\\' | b'/' | b'r' | b'b' | b'f',
+            after @ ..,
+        ] => Some(after),
+        [b'\\', b'u', a, b, c, d, after @ ..] => [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit).then_some(after),
+        _ => None,
     }
 }
 

@@ -8,8 +8,9 @@ use crate::event::{Text, Thrown, ThrownShape};
 use memchr::memmem;
 use std::sync::LazyLock;
 
-/// Reads a value that stands under a key of throwables. `sure` tells that the key means nothing else.
-pub(crate) fn read<'a>(value: &Value<'a>, sure: bool, max_depth: usize) -> Thrown<'a> {
+/// Reads a value that stands under a key of throwables. `sure` tells that the key means nothing else. The keys of an
+/// object may have been read already.
+pub(crate) fn read<'a>(value: &Value<'a>, inside: Option<&mut Object<'a>>, sure: bool, max_depth: usize) -> Thrown<'a> {
     match value {
         Value::Str(text) => {
             if super::gather::is_missing(text) || (!sure && !glued::reads_like_throwable(text)) {
@@ -18,25 +19,30 @@ pub(crate) fn read<'a>(value: &Value<'a>, sure: bool, max_depth: usize) -> Throw
                 Thrown::Text(text.clone())
             }
         }
-        Value::Object(raw) => object(raw, max_depth),
+        Value::Object(raw) => object(raw, inside, max_depth),
         Value::Array(raw) => array(raw, max_depth),
         Value::Number(_) | Value::Bool(_) | Value::Null => Thrown::Absent,
     }
 }
 
-fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
+fn object<'a>(raw: &'a str, inside: Option<&mut Object<'a>>, max_depth: usize) -> Thrown<'a> {
     // Log4j2 writes its elements either all as text or all as lists; the first one tells.
     if let Some(shape) = listed(raw) {
         return json(raw, shape);
     }
-    let scanner = Scanner::new(raw, max_depth);
-    let mut entries = Object::new();
-    if scanner.object(0, &mut entries).is_err() {
-        match super::general::object(raw, max_depth) {
-            Ok(read) => entries = read,
-            Err(_) => return Thrown::Absent,
+    let mut own = Object::new();
+    let entries = match inside {
+        Some(inside) => inside,
+        None => {
+            if Scanner::again(raw, max_depth).object(0, &mut own).is_err() {
+                match super::general::object(raw, max_depth) {
+                    Ok(read) => own = read,
+                    Err(_) => return Thrown::Absent,
+                }
+            }
+            &mut own
         }
-    }
+    };
     let get = |wanted: &[&str]| {
         wanted
             .iter()
@@ -119,7 +125,7 @@ fn object(raw: &str, max_depth: usize) -> Thrown<'_> {
 
 /// Lines of one text, or a chain of python exceptions.
 fn array(raw: &str, max_depth: usize) -> Thrown<'_> {
-    let scanner = Scanner::new(raw, max_depth);
+    let scanner = Scanner::again(raw, max_depth);
     let mut first = None;
     let walked = scanner.array(0, &mut |value| {
         first = Some(value);
@@ -195,7 +201,7 @@ mod tests {
     use super::*;
 
     fn thrown(raw: &str) -> Thrown<'_> {
-        read(&Value::Object(raw), true, 64)
+        read(&Value::Object(raw), None, true, 64)
     }
 
     #[test]
@@ -229,20 +235,20 @@ mod tests {
             assert_eq!(thrown(raw), json(raw, shape));
         }
         assert_eq!(
-            read(&Value::Array(r#"[{"exc_type":"ValueError"}]"#), true, 9),
+            read(&Value::Array(r#"[{"exc_type":"ValueError"}]"#), None, true, 9),
             json(r#"[{"exc_type":"ValueError"}]"#, ThrownShape::StructlogDict)
         );
         assert_eq!(
-            read(&Value::Array(r#"["a","b"]"#), true, 9),
+            read(&Value::Array(r#"["a","b"]"#), None, true, 9),
             json(r#"["a","b"]"#, ThrownShape::Lines)
         );
     }
 
     #[test]
     fn a_short_error_text_is_no_throwable_unless_it_reads_like_one() {
-        assert_eq!(read(&Value::Str("not found".into()), false, 9), Thrown::Absent);
+        assert_eq!(read(&Value::Str("not found".into()), None, false, 9), Thrown::Absent);
         assert_eq!(
-            read(&Value::Str("ValueError: bad".into()), false, 9),
+            read(&Value::Str("ValueError: bad".into()), None, false, 9),
             Thrown::Text("ValueError: bad".into())
         );
     }

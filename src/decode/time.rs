@@ -23,6 +23,9 @@ pub(crate) enum Unit {
 
 /// Reads a number or a text as a time. Texts without a zone were written in `zone`.
 pub(crate) fn parse(text: &str, unit: Unit, zone: &TimeZone) -> Option<EventTime> {
+    if let Some(time) = usual(text) {
+        return Some(time);
+    }
     let text = text.trim();
     let number = text
         .bytes()
@@ -34,6 +37,56 @@ pub(crate) fn parse(text: &str, unit: Unit, zone: &TimeZone) -> Option<EventTime
         Some((stamp, rest)) if rest.trim().is_empty() => stamp.at(zone),
         _ => None,
     }
+}
+
+/// The form nearly all layouts write, `2026-01-02T03:04:05.678Z` or `…+0000`, read in one go.
+fn usual(text: &str) -> Option<EventTime> {
+    let (stamp, zone) = text.as_bytes().split_first_chunk::<23>()?;
+    if !matches!(zone, b"Z" | b"+0000" | b"+00:00") {
+        return None;
+    }
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b'.',
+        f1,
+        f2,
+        f3,
+    ] = *stamp
+    else {
+        return None;
+    };
+    let digits =
+        [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, f1, f2, f3].map(|byte| byte.wrapping_sub(b'0'));
+    if digits.iter().fold(0, |most, digit| most.max(*digit)) > 9 {
+        return None;
+    }
+    let [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, f1, f2, f3] = digits.map(i64::from);
+    let (hour, minute, second) = (h1 * 10 + h2, n1 * 10 + n2, s1 * 10 + s2);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let year = y1 * 1000 + y2 * 100 + y3 * 10 + y4;
+    let day = days(year, m1 * 10 + m2, d1 * 10 + d2)?;
+    let millis = f1 * 100 + f2 * 10 + f3;
+    bounded(day * 86_400 + hour * 3600 + minute * 60 + second, millis * 1_000_000, 3)
 }
 
 /// `instant` of Log4j2: whole seconds and nanoseconds of the second.
@@ -450,6 +503,19 @@ mod tests {
             let ours = parse(&text, Unit::Guessed, &zone).unwrap();
             let theirs = zone.to_ambiguous_zoned(zoned.datetime()).compatible().unwrap();
             prop_assert_eq!(i128::from(ours.nanos()), theirs.timestamp().as_nanosecond());
+        }
+
+        #[test]
+        fn the_usual_form_is_read_as_any_other(
+            stamp in "[0-9]{4}-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{3}",
+            zone in prop::sample::select(vec!["Z", "+0000", "+00:00"]),
+        ) {
+            let text = format!("{stamp}{zone}");
+            let slowly = prefix(&text).and_then(|(stamp, _)| stamp.at(&TimeZone::UTC));
+            prop_assert_eq!(parse(&text, Unit::Guessed, &TimeZone::UTC), slowly);
+            if let Some(read) = usual(&text) {
+                prop_assert_eq!(Some(read), slowly);
+            }
         }
 
         #[test]

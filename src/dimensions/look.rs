@@ -74,6 +74,32 @@ const SEEN_LENGTH: usize = 256;
 /// The number of the first `accept`; patterns have the numbers below it.
 const ACCEPT: u64 = 1 << 32;
 
+/// Which patterns over the message could still tell something, one bit each; those beyond share the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asks(u64);
+
+impl Asks {
+    fn bit(number: usize) -> u64 {
+        1 << number.min(63)
+    }
+}
+
+/// Where a value comes from, worded only where somebody listens.
+#[derive(Debug, Clone, Copy)]
+enum Origin<'r> {
+    Field(&'r str),
+    Pattern(&'r str),
+}
+
+impl std::fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Field(name) => write!(f, "field {name}"),
+            Origin::Pattern(source) => write!(f, "pattern over {source}"),
+        }
+    }
+}
+
 /// The fields of an event that candidates ask for.
 pub type Found<'e> = SmallVec<[(FieldId, &'e Text<'e>); 16]>;
 
@@ -149,6 +175,14 @@ impl DimensionRules {
         slots.into_dimensions()
     }
 
+    /// Which patterns over the message could tell more than is known.
+    pub(crate) fn asks(&self, known: &Dimensions) -> Asks {
+        let asked = self.messages.iter().enumerate().filter(|(_, (_, pattern))| {
+            pattern.teaches || pattern.groups.iter().any(|(_, slot)| !slot.is_known(known))
+        });
+        Asks(asked.fold(0, |asks, (number, _)| asks | Asks::bit(number)))
+    }
+
     /// Fills from the message what is not known yet; absent when nothing is to be had from it. Gives id and name of a
     /// job where the message tells both. `held` is the message as it stands in the record, escaped or not.
     pub fn from_message(
@@ -157,12 +191,22 @@ impl DimensionRules {
         message: impl FnOnce() -> String,
         known: &Dimensions,
     ) -> Option<(Dimensions, Option<(String, String)>)> {
-        let wanted =
-            |pattern: &Pattern| pattern.teaches || pattern.groups.iter().any(|(_, slot)| !slot.is_known(known));
+        self.from_message_asked(held, message, known, self.asks(known))
+    }
+
+    /// [`DimensionRules::from_message`] for callers that remember what is asked: `asks` goes with `known`.
+    pub(crate) fn from_message_asked(
+        &self,
+        held: &str,
+        message: impl FnOnce() -> String,
+        known: &Dimensions,
+        asks: Asks,
+    ) -> Option<(Dimensions, Option<(String, String)>)> {
         let worth = self
             .messages
             .iter()
-            .any(|(needs, pattern)| wanted(pattern) && needs.find(held.as_bytes()).is_some());
+            .enumerate()
+            .any(|(number, (needs, _))| asks.0 & Asks::bit(number) != 0 && needs.find(held.as_bytes()).is_some());
         if !worth {
             return None;
         }
@@ -206,9 +250,11 @@ impl DimensionRules {
             .collect();
         let mut slots = Slots::default();
         let mut told: Vec<(Slot, String)> = Vec::new();
-        self.look(event, &found, &mut slots, &mut |slot, from| told.push((slot, from)));
+        self.look(event, &found, &mut slots, &mut |slot, from| {
+            told.push((slot, from.to_string()))
+        });
         self.read_message(&event.message.decoded(), &mut slots, &mut |slot, from| {
-            told.push((slot, from))
+            told.push((slot, from.to_string()))
         });
         let mut sources: Vec<Source> = told
             .into_iter()
@@ -245,14 +291,23 @@ impl DimensionRules {
         sources
     }
 
-    fn look(&self, event: &ErrorEvent<'_>, found: &Found<'_>, slots: &mut Slots, told: &mut dyn FnMut(Slot, String)) {
+    fn look(
+        &self,
+        event: &ErrorEvent<'_>,
+        found: &Found<'_>,
+        slots: &mut Slots,
+        told: &mut dyn FnMut(Slot, Origin<'_>),
+    ) {
+        // By number, so that each of the many candidates is one look; of a repeated field the first counts.
+        let mut fields: SmallVec<[Option<&Text<'_>>; 128]> = SmallVec::from_elem(None, self.names.len());
+        for (id, text) in found.iter().rev() {
+            if let Some(place) = fields.get_mut(usize::from(*id)) {
+                *place = Some(text);
+            }
+        }
         let value_of = |ids: &[FieldId]| {
-            ids.iter().find_map(|id| {
-                found
-                    .iter()
-                    .find(|(f, _)| f == id)
-                    .map(|(f, text)| (*f, text.decoded()))
-            })
+            ids.iter()
+                .find_map(|id| Some((*id, fields.get(usize::from(*id)).copied().flatten()?.decoded())))
         };
         for (slot, look) in &self.looks {
             if slots.get(*slot).is_some() {
@@ -267,8 +322,8 @@ impl DimensionRules {
                     if let Some((id, value)) = acceptable
                         && slots.fill(*slot, &value)
                     {
-                        let name = self.names.get(usize::from(id)).cloned().unwrap_or_default();
-                        told(*slot, format!("field {name}"));
+                        let name = self.names.get(usize::from(id)).map_or("", String::as_str);
+                        told(*slot, Origin::Field(name));
                     }
                 }
                 Look::Pattern { into, pattern } => {
@@ -292,7 +347,7 @@ impl DimensionRules {
         &self,
         message: &str,
         slots: &mut Slots,
-        told: &mut dyn FnMut(Slot, String),
+        told: &mut dyn FnMut(Slot, Origin<'_>),
     ) -> Option<(String, String)> {
         let mut learned = None;
         for (needs, pattern) in &self.messages {
@@ -314,7 +369,7 @@ impl DimensionRules {
         text: &str,
         slot: Option<Slot>,
         slots: &mut Slots,
-        told: &mut dyn FnMut(Slot, String),
+        told: &mut dyn FnMut(Slot, Origin<'_>),
     ) -> [Option<String>; 2] {
         let mut both = [None, None];
         let Some(groups) = self.groups(pattern, text) else {
@@ -322,7 +377,7 @@ impl DimensionRules {
         };
         if let (Some(value), Some(slot)) = (&pattern.value, slot) {
             if slots.fill(slot, value) {
-                told(slot, format!("pattern over {}", pattern.source));
+                told(slot, Origin::Pattern(&pattern.source));
             }
             return both;
         }
@@ -339,7 +394,7 @@ impl DimensionRules {
                 _ => {}
             }
             if slots.fill(*slot, value) {
-                told(*slot, format!("pattern over {}", pattern.source));
+                told(*slot, Origin::Pattern(&pattern.source));
             }
         }
         both
@@ -394,12 +449,32 @@ pub(crate) fn stack_jar<'e>(event: &'e ErrorEvent<'_>) -> Option<&'e str> {
         Thrown::Json { raw, .. } => raw.held(),
         Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => return None,
     };
-    static JAR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("flink-dist"));
-    let at = JAR.find(held.as_bytes())?;
+    let at = engine_jar(held.as_bytes())?;
     let end = (at + 40).min(held.len());
     let jar = held.as_bytes().get(at..end)?;
     let ascii = jar.iter().take_while(|b| b.is_ascii_graphic()).count();
     held.get(at..at + ascii)
+}
+
+/// Where the first `flink-dist` begins.
+///
+/// Stacks without jars hold hardly a dash, and looking for one byte takes a third of looking for a word; where dashes
+/// are many, the word is looked for.
+fn engine_jar(held: &[u8]) -> Option<usize> {
+    static JAR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("flink-dist"));
+    const DASHES: usize = 16;
+    let mut dashes = memchr::memchr_iter(b'-', held);
+    let mut from = 0;
+    for _ in 0..DASHES {
+        let dash = dashes.next()?;
+        let (before, behind) = held.split_at_checked(dash)?;
+        if before.ends_with(b"flink") && behind.starts_with(b"-dist") {
+            return before.len().checked_sub(b"flink".len());
+        }
+        from = dash + 1;
+    }
+    // The word cannot begin before `from`, since its own dash stands behind it.
+    JAR.find(held.get(from..)?).map(|at| from + at)
 }
 
 /// Whether the path stands below a container, so that `labels.team` is not read as one word.
@@ -687,6 +762,38 @@ mod tests {
         assert_eq!((dimensions.task.as_deref(), dimensions.subtask), (Some("Map"), Some(1)));
         assert_eq!(dimensions.host.as_deref(), Some("dn-7.acme"));
         assert_eq!(learned, None);
+    }
+
+    #[test]
+    fn the_first_engine_jar_is_found_among_few_and_many_dashes() {
+        let word = memmem::Finder::new("flink-dist");
+        for dashes in [0, 1, 15, 16, 17, 40] {
+            for (before, jar) in [
+                ("", ""),
+                ("-", "flink-dist-1.jar"),
+                ("flink", "flink-dist"),
+                ("é", "-dist flink-"),
+            ] {
+                for tail in ["", "flink-dist", "-", "flink-dis"] {
+                    let text = format!("{}{before}{jar}{tail}", "spark-core ".repeat(dashes));
+                    assert_eq!(engine_jar(text.as_bytes()), word.find(text.as_bytes()), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_asked_only_for_what_is_not_known() {
+        let rules = rules();
+        let message = "no such thing (dataPort=1) on tm-1 @ dn-7.acme (dataPort=4711)";
+        let told = |known: &Dimensions| rules.from_message(message, || message.to_owned(), known);
+        assert!(told(&Dimensions::default()).is_some());
+        let known = Dimensions {
+            host: Some("h".into()),
+            ..Dimensions::default()
+        };
+        assert!(told(&known).is_none());
+        assert_ne!(rules.asks(&known), rules.asks(&Dimensions::default()));
     }
 
     #[test]

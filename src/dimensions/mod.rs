@@ -14,7 +14,7 @@ mod slots;
 mod written;
 
 pub use catalogue::JobCatalogue;
-pub(crate) use look::stack_jar;
+pub(crate) use look::{Asks, stack_jar};
 pub use look::{DimensionRules, Found};
 pub use slots::Source;
 

@@ -107,13 +107,22 @@ impl LineWriter {
         };
         out.push(b'"');
         out.extend_from_slice(kept(&mut self.identities, identified.identity, write_identity));
-        // Writing to a Vec cannot fail.
-        let _written = write!(
-            out,
-            ",\"recipe\":{RECIPE_VERSION},\"truncated\":{},\"redactions\":{redactions},\"layout\":\"{}\"}}",
-            event.truncated,
-            event.layout.as_str()
-        );
+        out.extend_from_slice(if event.truncated {
+            b",\"truncated\":true"
+        } else {
+            b",\"truncated\":false"
+        });
+        out.extend_from_slice(b",\"redactions\":");
+        match redactions {
+            0 => out.push(b'0'),
+            some => {
+                // Writing to a Vec cannot fail.
+                let _written = write!(out, "{some}");
+            }
+        }
+        out.extend_from_slice(b",\"layout\":\"");
+        out.extend_from_slice(event.layout.as_str().as_bytes());
+        out.extend_from_slice(b"\"}");
     }
 }
 
@@ -187,7 +196,7 @@ fn write_identity(identity: &Identity, out: &mut Vec<u8>) {
     }
     let _written = write!(
         out,
-        ",\"fingerprint\":\"{}\",\"group\":\"{}\"",
+        ",\"fingerprint\":\"{}\",\"group\":\"{}\",\"recipe\":{RECIPE_VERSION}",
         identity.fingerprint, identity.group
     );
 }

@@ -143,31 +143,59 @@ fn hex4(text: &str) -> Option<(u32, &str)> {
 
 /// Appends `text` as the inside of a JSON string.
 pub fn escape_into(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
     let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let short = match byte {
-            b'"' => Some(b'"'),
-            b'\\' => Some(b'\\'),
-            b'\n' => Some(b'n'),
-            b'\r' => Some(b'r'),
-            b'\t' => Some(b't'),
-            0x00..=0x1f => None,
-            _ => continue,
-        };
+    while let Some(run) = bytes.get(from..).and_then(first_escaped) {
+        let at = from + run;
         out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
-        from = at + 1;
-        match short {
-            Some(letter) => out.extend_from_slice(&[b'\\', letter]),
-            None => {
-                let high = HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
-                let low = HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-            }
+        if let Some(byte) = bytes.get(at) {
+            escape_byte(*byte, out);
         }
+        from = at + 1;
     }
     out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+}
+
+/// Bytes looked at together: plain loops over this many become a few vector instructions.
+const TOGETHER: usize = 16;
+
+/// The first byte that JSON wants escaped.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    let (wholes, rest) = bytes.as_chunks::<TOGETHER>();
+    let clean = wholes.iter().take_while(|whole| !any_escaped(whole)).count();
+    let from = clean * TOGETHER;
+    // A rest is looked at together with what stands before it, once more.
+    let last = bytes.last_chunk::<TOGETHER>();
+    if clean == wholes.len() && (rest.is_empty() || last.is_some_and(|last| !any_escaped(last))) {
+        return None;
+    }
+    let behind = bytes.get(from..)?;
+    Some(from + behind.iter().position(|byte| is_escaped(*byte))?)
+}
+
+fn any_escaped(bytes: &[u8; TOGETHER]) -> bool {
+    bytes.iter().fold(0, |any, byte| any | u8::from(is_escaped(*byte))) != 0
+}
+
+fn is_escaped(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+fn escape_byte(byte: u8, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            let high = HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
+            let low = HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
 }
 
 #[cfg(test)]
@@ -184,6 +212,14 @@ mod tests {
             prop_assert_eq!(unescape(&raw), text.clone());
             let via_serde: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap();
             prop_assert_eq!(via_serde, text);
+        }
+
+        #[test]
+        fn every_byte_is_escaped_wherever_it_stands(text in "[ -~\\n\\t\\x01\"\\\\é]{0,50}") {
+            let mut out = Vec::new();
+            escape_into(&text, &mut out);
+            let quoted = format!("\"{}\"", String::from_utf8(out).unwrap());
+            prop_assert_eq!(quoted, serde_json::to_string(&text).unwrap());
         }
 
         #[test]

@@ -1,7 +1,5 @@
 //! When an error happened, as precisely as the emitter said.
 
-use std::fmt::Write as _;
-
 /// Nanoseconds since 1970-01-01T00:00:00Z and how many digits of a second the input gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTime {
@@ -69,25 +67,28 @@ impl EventTime {
         let days = seconds.div_euclid(86_400);
         let of_day = seconds.rem_euclid(86_400);
         let (year, month, day) = civil(days);
-        let mut text = String::with_capacity(30);
-        let written = write!(
-            text,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
-            of_day / 3600,
-            of_day / 60 % 60,
-            of_day % 60
-        );
-        if written.is_ok() && self.digits > 0 {
-            let scaled = fraction / 10_i64.pow(u32::from(9 - self.digits));
-            let width = usize::from(self.digits);
-            if write!(text, ".{scaled:0width$}").is_err() {
-                text.push_str(".0");
-            }
+        let digit = |number: i64, unit: i64| DIGITS.get(usize::try_from(number / unit % 10).unwrap_or(0)).copied();
+        let two = |number: i64| [digit(number, 10), digit(number, 1)].map(Option::unwrap_or_default);
+        let ([y1, y2], [y3, y4]) = (two(year / 100), two(year));
+        let ([m1, m2], [d1, d2]) = (two(month), two(day));
+        let ([h1, h2], [n1, n2], [s1, s2]) = (two(of_day / 3600), two(of_day / 60 % 60), two(of_day % 60));
+        out.extend_from_slice(&[
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
+        ]);
+        if self.digits > 0 {
+            let [f1, f2] = two(fraction / 10_000_000);
+            let [f3, f4] = two(fraction / 100_000);
+            let [f5, f6] = two(fraction / 1000);
+            let [f7, f8] = two(fraction / 10);
+            let [_, f9] = two(fraction);
+            let written = [b'.', f1, f2, f3, f4, f5, f6, f7, f8, f9];
+            out.extend_from_slice(written.get(..=usize::from(self.digits)).unwrap_or_default());
         }
-        text.push('Z');
-        out.extend_from_slice(text.as_bytes());
+        out.push(b'Z');
     }
 }
+
+const DIGITS: &[u8; 10] = b"0123456789";
 
 impl Minute {
     /// Milliseconds since the epoch at which the minute begins.
@@ -138,6 +139,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn fewer_digits_cut_the_text_and_nothing_else(nanos in any::<i64>(), digits in 1_usize..9) {
+            let whole = EventTime::new(nanos, 9).rfc3339();
+            let cut = EventTime::new(nanos, u8::try_from(digits).unwrap()).rfc3339();
+            prop_assert_eq!(cut, format!("{}Z", &whole[..20 + digits]));
+        }
+
         #[test]
         fn the_text_means_the_same_instant(nanos in any::<i64>()) {
             let text = EventTime::new(nanos, 9).rfc3339();

@@ -298,6 +298,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fleet_of_the_sizing_study_runs_two_hundred_programs() {
+        let jobs = (0..4000).map(|n| job(n, Engine::Flink, LayoutKind::Ecs, 1));
+        let programs: BTreeSet<String> = jobs.map(|job| format!("{}.{}", job.package, job.class)).collect();
+        assert_eq!(programs.len(), 200);
+    }
+
+    #[test]
     fn a_job_is_the_same_for_its_seed_and_another_for_another() {
         let one = job(7, Engine::Flink, LayoutKind::Ecs, 1);
         assert_eq!(one.id, job(7, Engine::Flink, LayoutKind::Ecs, 1).id);

@@ -363,8 +363,8 @@ proptest! {
 
     #[test]
     fn the_value_of_a_varying_digit_in_a_stack_is_never_seen(text in stack()) {
-        // Java writes no `... 0 more`: a cause without shared frames has no such line.
-        let zeroed = skeleton::zeroed(&text).replace("... 0 more", "... 3 more");
+        // Java writes no `... 00 more`: a cause without shared frames has no such line.
+        let zeroed = skeleton::zeroed(&text).replace("... 00 more", "... 3 more");
         prop_assert_eq!(essence(&of_stack(&text)), essence(&of_stack(&zeroed)), "{}", text);
     }
 

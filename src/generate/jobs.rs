@@ -183,7 +183,7 @@ pub(crate) fn job(number: usize, engine: Engine, layout: LayoutKind, seed: u64) 
     } else {
         format!("{layer}-{domain}-{verb}-v{}", again + 1)
     };
-    let org = of(&ORGS, mix(slot / 5) % 8);
+    let org = of(&ORGS, mix(slot / 5 % 40) % 8);
     let team = of(&TEAMS, slot / 5 % 12).to_owned();
     let platform = if random.chance(600) {
         Platform::Kubernetes

@@ -12,7 +12,7 @@
 
 use super::skeleton::{Written, next_digit, zero_into};
 use crate::event::{Text, Thrown, ThrownShape};
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr2, memmem, memrchr};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -265,12 +265,19 @@ impl Parts {
         let mut at = open;
         loop {
             let rest = raw.get(at..)?;
-            let length = memchr(b'}', rest)? + 1;
-            let Found { class, method } = object_symbol(rest.get(..length)?)?;
+            let (Found { class, method }, length) = object_symbol(rest)?;
             self.frames.push(1);
-            symbol_into(rest.get(class.clone())?, Written::Escaped, &mut self.frames);
-            self.frames.push(b'.');
-            symbol_into(rest.get(method.clone())?, Written::Escaped, &mut self.frames);
+            let (class_text, method_text) = (rest.get(class.clone())?, rest.get(method.clone())?);
+            // Nothing between them has a digit, so both are asked at once.
+            if next_digit(rest.get(class.start..method.end)?, 0).is_none() {
+                self.frames.extend_from_slice(class_text);
+                self.frames.push(b'.');
+                self.frames.extend_from_slice(method_text);
+            } else {
+                symbol_into(class_text, Written::Escaped, &mut self.frames);
+                self.frames.push(b'.');
+                symbol_into(method_text, Written::Escaped, &mut self.frames);
+            }
             self.found.push(Found {
                 class: at + class.start..at + class.end,
                 method: at + method.start..at + method.end,
@@ -292,24 +299,45 @@ pub(super) fn written(text: &Text<'_>) -> Written {
     }
 }
 
-/// Class and method of `{…"class":"C","method":"m"…}` without anything inside that is escaped.
-fn object_symbol(object: &[u8]) -> Option<Found> {
+/// Class and method of the `{…"class":"C","method":"m"…}` that `text` begins with, and its length. Nothing where anything
+/// inside is escaped.
+fn object_symbol(text: &[u8]) -> Option<(Found, usize)> {
     static CLASS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"class\":\""));
+    const FIRST: &[u8] = b"{\"class\":\"";
     const METHOD: &[u8] = b"\",\"method\":\"";
-    if object.first() != Some(&b'{') || memchr(b'\\', object).is_some() {
-        return None;
-    }
-    let class = CLASS.find(object)? + CLASS.needle().len();
-    let class_end = class + memchr(b'"', object.get(class..)?)?;
+    let class = if text.starts_with(FIRST) {
+        FIRST.len()
+    } else {
+        // A class loader or a module stands before it.
+        if text.first() != Some(&b'{') {
+            return None;
+        }
+        let class = CLASS.find(text)? + CLASS.needle().len();
+        if memchr2(b'}', b'\\', text.get(..class)?).is_some() {
+            return None;
+        }
+        class
+    };
+    let quote = |from: usize| {
+        let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
+        (text.get(at) == Some(&b'"')).then_some(at)
+    };
+    let class_end = quote(class)?;
     let method = class_end + METHOD.len();
-    if object.get(class_end..method)? != METHOD || class == class_end {
+    if text.get(class_end..method)? != METHOD || class == class_end {
         return None;
     }
-    let method_end = method + memchr(b'"', object.get(method..)?)?;
-    Some(Found {
+    let method_end = quote(method)?;
+    // A brace inside of a name would end the object too early.
+    if memchr(b'}', text.get(class..method_end)?).is_some() {
+        return None;
+    }
+    let end = method_end + memchr2(b'}', b'\\', text.get(method_end..)?)?;
+    let found = Found {
         class: class..class_end,
         method: method..method_end,
-    })
+    };
+    (text.get(end) == Some(&b'}')).then_some((found, end + 1))
 }
 
 /// Where the first line break at or after `from` begins and ends.

@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
     /// Reads the value that begins at `at`, and gives the place behind it.
     pub(crate) fn value(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
         match self.byte(at) {
-            Some(b'"') => self.text(at),
+            Some(b'"') => self.text(at).map(|(text, behind)| (Value::Str(text), behind)),
             Some(b'{') => {
                 let end = self.container(at)?;
                 Ok((Value::Object(self.span(at, end)?), end))
@@ -257,8 +257,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the string that opens at `at`, and gives the place behind it.
-    #[inline]
-    pub(crate) fn text(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
+    #[inline(always)]
+    pub(crate) fn text(&self, at: usize) -> Result<(Text<'a>, usize), Odd> {
         let (end, escaped) = self.string(at + 1)?;
         let inside = self.span(at + 1, end)?;
         let text = if escaped {
@@ -266,7 +266,7 @@ impl<'a> Scanner<'a> {
         } else {
             Text::Plain(inside)
         };
-        Ok((Value::Str(text), end + 1))
+        Ok((text, end + 1))
     }
 
     /// The place of the value behind a key that ended just before `at`.
@@ -537,7 +537,7 @@ const BLOCK: usize = 128;
 
 /// Whether every backslash in the inside of a string begins an escape of JSON.
 ///
-/// A stack is one line break and one tab after the other. A block in which only `n`, `t` or a quote follows any
+/// A stack is one line break and one tab after the other. A block in which nothing but `n` and `t` follows any
 /// backslash holds, whatever goes on behind it, and is told by comparing it with itself moved by one byte: no branch
 /// for each escape. In other blocks each escape is looked at.
 fn escapes_hold(inside: &[u8]) -> bool {
@@ -547,8 +547,7 @@ fn escapes_hold(inside: &[u8]) -> bool {
             break;
         };
         let odd = block.iter().zip(moved).fold(0, |odd, (byte, next)| {
-            let told = u8::from(*next == b'n') | u8::from(*next == b't') | u8::from(*next == b'"');
-            odd | (u8::from(*byte == b'\\') & !told)
+            odd | (u8::from(*byte == b'\\') & u8::from(*next != b'n') & u8::from(*next != b't'))
         });
         if odd == 0 {
             rest = behind;

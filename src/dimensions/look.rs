@@ -191,11 +191,11 @@ impl DimensionRules {
         message: impl FnOnce() -> String,
         known: &Dimensions,
     ) -> Option<(Dimensions, Option<(String, String)>)> {
-        self.from_message_asked(held, message, known, self.asks(known))
+        self.ask_message(held, message, known, self.asks(known))
     }
 
     /// [`DimensionRules::from_message`] for callers that remember what is asked: `asks` goes with `known`.
-    pub(crate) fn from_message_asked(
+    pub(crate) fn ask_message(
         &self,
         held: &str,
         message: impl FnOnce() -> String,

@@ -102,6 +102,9 @@ impl<'a> Gathered<'a> {
         if member.path.len() > MAX_PATH_BYTES {
             return;
         }
+        if let Value::Str(text) = member.value {
+            return self.put_text(member.path, member.meaning, text, max_depth);
+        }
         let met = Met {
             path: Cow::Borrowed(member.path),
             meaning: member.meaning,
@@ -109,6 +112,46 @@ impl<'a> Gathered<'a> {
             inside: member.inside,
         };
         self.place_met(met, 0, max_depth);
+    }
+
+    /// The same for text, which nearly all values are: most of it needs few of the questions.
+    #[inline]
+    fn put_text(&mut self, path: &'a str, meaning: (Meaning, Marks), text: Text<'a>, max_depth: usize) {
+        let (what, marks) = meaning;
+        let slot = match what {
+            Meaning::Level(rank) => Some((&mut self.level, rank)),
+            Meaning::Logger(rank) => Some((&mut self.logger, rank)),
+            Meaning::Thread(rank) => Some((&mut self.thread, rank)),
+            Meaning::Other if path != "message.message" && path != "message.msg" => None,
+            Meaning::Time(_)
+            | Meaning::Name
+            | Meaning::Message(_)
+            | Meaning::Carrier(_)
+            | Meaning::Thrown(_)
+            | Meaning::MaybeStack
+            | Meaning::RootClass
+            | Meaning::RootMessage
+            | Meaning::ErrorType
+            | Meaning::ErrorMessage
+            | Meaning::Noise
+            | Meaning::Other => {
+                let met = Met {
+                    path: Cow::Borrowed(path),
+                    meaning,
+                    value: Value::Str(text),
+                    inside: None,
+                };
+                return self.place_met(met, 0, max_depth);
+            }
+        };
+        if is_missing(&text) {
+            return;
+        }
+        self.marks.add(marks);
+        match slot {
+            Some((slot, rank)) => take(slot, rank, Value::Str(text)),
+            None => self.keep_field(Text::Plain(path), text),
+        }
     }
 
     fn place(&mut self, path: Cow<'a, str>, value: Value<'a>, walked: usize, max_depth: usize) {
@@ -357,20 +400,26 @@ impl<'a> Gathered<'a> {
 
     /// Keeps a scalar as a field, if it says anything.
     pub(crate) fn push_field(&mut self, path: Cow<'a, str>, value: Value<'a>) {
-        if self.fields.len() >= MAX_FIELDS {
-            return;
-        }
         let Some(value) = text_of(value) else { return };
-        if value.held().len() > MAX_FIELD_BYTES || is_missing(&value) {
+        if is_missing(&value) {
             return;
-        }
-        if self.fields.capacity() == 0 {
-            self.fields.reserve(FIELDS);
         }
         let path = match path {
             Cow::Borrowed(path) => Text::Plain(path),
             Cow::Owned(path) => Text::Owned(path),
         };
+        self.keep_field(path, value);
+    }
+
+    /// Keeps a value that says something as a field, if there is room.
+    #[inline]
+    fn keep_field(&mut self, path: Text<'a>, value: Text<'a>) {
+        if self.fields.len() >= MAX_FIELDS || value.held().len() > MAX_FIELD_BYTES {
+            return;
+        }
+        if self.fields.capacity() == 0 {
+            self.fields.reserve(FIELDS);
+        }
         self.fields.push(Field { path, value });
     }
 }

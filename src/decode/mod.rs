@@ -18,6 +18,7 @@ mod glued;
 mod java_line;
 mod java_stack;
 mod keys;
+mod lanes;
 mod layout;
 mod level;
 mod node_stack;

@@ -5,6 +5,7 @@
 //! skipped at memory speed: the closing quote is searched, not the end of each escape, and only the escapes
 //! themselves are looked at.
 
+use super::lanes::{any_end, escapes_hold, first_end, is_clean};
 use crate::event::Text;
 use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
@@ -65,39 +66,6 @@ pub(crate) struct Scanner<'a> {
     /// The text was read as JSON before, so that its strings need no check.
     checked: bool,
     max_depth: u32,
-}
-
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-const QUOTES: u64 = 0x2222_2222_2222_2222;
-const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
-
-/// Whether a quote or a backslash stands there, which may end the plain part of a string.
-fn ends(byte: u8) -> u8 {
-    u8::from(byte == b'"') | u8::from(byte == b'\\')
-}
-
-/// The first quote or backslash of sixteen bytes that hold one.
-#[inline]
-fn first_end(words: &[u8; 16]) -> usize {
-    let ends = |word: u64| (below_zero(word ^ QUOTES) | below_zero(word ^ BACKSLASHES)) & HIGH;
-    let (halves, _) = words.as_chunks::<8>();
-    let mut at = 0;
-    for half in halves {
-        let hit = ends(u64::from_le_bytes(*half));
-        if hit != 0 {
-            return at + usize::try_from(hit.trailing_zeros() / 8).unwrap_or(0);
-        }
-        at += 8;
-    }
-    at
-}
-
-/// Sets the high bit of each byte that is zero; exact up to and including the lowest such byte. The other bits say
-/// nothing.
-/// Source: Henry S. Warren, "Hacker's Delight", 6-1.
-const fn below_zero(word: u64) -> u64 {
-    word.wrapping_sub(LOW) & !word
 }
 
 impl<'a> Scanner<'a> {
@@ -233,7 +201,7 @@ impl<'a> Scanner<'a> {
     /// Reads the value that begins at `at`, and gives the place behind it.
     pub(crate) fn value(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
         match self.byte(at) {
-            Some(b'"') => self.text(at),
+            Some(b'"') => self.text(at).map(|(text, behind)| (Value::Str(text), behind)),
             Some(b'{') => {
                 let end = self.container(at)?;
                 Ok((Value::Object(self.span(at, end)?), end))
@@ -257,8 +225,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the string that opens at `at`, and gives the place behind it.
-    #[inline]
-    pub(crate) fn text(&self, at: usize) -> Result<(Value<'a>, usize), Odd> {
+    #[inline(always)]
+    pub(crate) fn text(&self, at: usize) -> Result<(Text<'a>, usize), Odd> {
         let (end, escaped) = self.string(at + 1)?;
         let inside = self.span(at + 1, end)?;
         let text = if escaped {
@@ -266,7 +234,7 @@ impl<'a> Scanner<'a> {
         } else {
             Text::Plain(inside)
         };
-        Ok((Value::Str(text), end + 1))
+        Ok((text, end + 1))
     }
 
     /// The place of the value behind a key that ended just before `at`.
@@ -298,7 +266,7 @@ impl<'a> Scanner<'a> {
             let Some(words) = self.rest(at).first_chunk::<16>() else {
                 break;
             };
-            if words.iter().fold(0, |any, byte| any | ends(*byte)) != 0 {
+            if any_end(words) {
                 return Ok(at + first_end(words));
             }
             at += 16;
@@ -516,74 +484,6 @@ fn key_mark(key: &str) -> u64 {
     let middle = bytes.get(bytes.len() / 2).copied().unwrap_or(0);
     let mixed = u64::from(first) * 31 + u64::from(last) * 7 + u64::from(middle) * 3 + bytes.len() as u64;
     1 << (mixed % 64)
-}
-
-/// Whether no control character stands anywhere.
-fn is_clean(bytes: &[u8]) -> bool {
-    // Lanes side by side: eight vector registers that wait for nothing but memory.
-    let (blocks, rest) = bytes.as_chunks::<128>();
-    let mut least = [u8::MAX; 128];
-    for block in blocks {
-        for (least, byte) in least.iter_mut().zip(block) {
-            *least = (*least).min(*byte);
-        }
-    }
-    let least = least.iter().chain(rest).fold(u8::MAX, |least, byte| least.min(*byte));
-    least >= b' '
-}
-
-/// Bytes of a string whose escapes are checked at once.
-const BLOCK: usize = 128;
-
-/// Whether every backslash in the inside of a string begins an escape of JSON.
-///
-/// A stack is one line break and one tab after the other. A block in which only `n`, `t` or a quote follows any
-/// backslash holds, whatever goes on behind it, and is told by comparing it with itself moved by one byte: no branch
-/// for each escape. In other blocks each escape is looked at.
-fn escapes_hold(inside: &[u8]) -> bool {
-    let mut rest = inside;
-    while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
-        let Some(moved) = rest.get(1..).and_then(|moved| moved.first_chunk::<BLOCK>()) else {
-            break;
-        };
-        let odd = block.iter().zip(moved).fold(0, |odd, (byte, next)| {
-            let told = u8::from(*next == b'n') | u8::from(*next == b't') | u8::from(*next == b'"');
-            odd | (u8::from(*byte == b'\\') & !told)
-        });
-        if odd == 0 {
-            rest = behind;
-            continue;
-        }
-        while let Some(left) = rest.len().checked_sub(behind.len()).filter(|left| *left > 0) {
-            match memchr(b'\\', rest.get(..left).unwrap_or_default()) {
-                None => rest = behind,
-                Some(at) => match rest.get(at..).and_then(behind_escape) {
-                    Some(after) => rest = after,
-                    None => return false,
-                },
-            }
-        }
-    }
-    while let Some(at) = memchr(b'\\', rest) {
-        match rest.get(at..).and_then(behind_escape) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    true
-}
-
-/// What follows an escape; nothing where a backslash begins none.
-fn behind_escape(rest: &[u8]) -> Option<&[u8]> {
-    match rest {
-        [
-            b'\\',
-            b'n' | b't' | b'"' | b'\\' | b'/' | b'r' | b'b' | b'f',
-            after @ ..,
-        ] => Some(after),
-        [b'\\', b'u', a, b, c, d, after @ ..] => [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit).then_some(after),
-        _ => None,
-    }
 }
 
 /// The length of the JSON number `bytes` begins with.

@@ -185,7 +185,7 @@ fn bare(written: &str) -> &str {
 }
 
 /// Reads the value that begins at `at` and hands it over; gives the place of what follows it.
-#[inline]
+#[inline(always)]
 fn hand_over<'a>(
     scanner: &Scanner<'a>,
     at: usize,
@@ -203,8 +203,8 @@ fn hand_over<'a>(
     };
     let behind = match scanner.byte(at) {
         Some(b'"') => {
-            let (value, behind) = scanner.text(at)?;
-            member(value, None);
+            let (text, behind) = scanner.text(at)?;
+            member(Value::Str(text), None);
             behind
         }
         Some(b'{') => {

@@ -1,9 +1,10 @@
 //! Where to look, compiled; and the looking.
 
+use super::jar::stack_jar;
 use super::slots::{NAMES, Slot, Slots, Source};
 use super::written::{Candidate, Dimension, Written};
 use super::{JobCatalogue, LearnedNames};
-use crate::event::{Dimensions, ErrorEvent, Text, Thrown};
+use crate::event::{Dimensions, ErrorEvent, Text};
 use crate::rules::Fault;
 use hashbrown::HashMap;
 use memchr::memmem;
@@ -12,7 +13,6 @@ use regex::Regex;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 const FILE: &str = "dimensions.yaml";
 
@@ -191,11 +191,11 @@ impl DimensionRules {
         message: impl FnOnce() -> String,
         known: &Dimensions,
     ) -> Option<(Dimensions, Option<(String, String)>)> {
-        self.from_message_asked(held, message, known, self.asks(known))
+        self.ask_message(held, message, known, self.asks(known))
     }
 
     /// [`DimensionRules::from_message`] for callers that remember what is asked: `asks` goes with `known`.
-    pub(crate) fn from_message_asked(
+    pub(crate) fn ask_message(
         &self,
         held: &str,
         message: impl FnOnce() -> String,
@@ -442,41 +442,6 @@ impl DimensionRules {
     }
 }
 
-/// The name of the engine's own jar in the stack, from its beginning.
-pub(crate) fn stack_jar<'e>(event: &'e ErrorEvent<'_>) -> Option<&'e str> {
-    let held = match &event.thrown {
-        Thrown::Text(text) => text.held(),
-        Thrown::Json { raw, .. } => raw.held(),
-        Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => return None,
-    };
-    let at = engine_jar(held.as_bytes())?;
-    let end = (at + 40).min(held.len());
-    let jar = held.as_bytes().get(at..end)?;
-    let ascii = jar.iter().take_while(|b| b.is_ascii_graphic()).count();
-    held.get(at..at + ascii)
-}
-
-/// Where the first `flink-dist` begins.
-///
-/// Stacks without jars hold hardly a dash, and looking for one byte takes a third of looking for a word; where dashes
-/// are many, the word is looked for.
-fn engine_jar(held: &[u8]) -> Option<usize> {
-    static JAR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("flink-dist"));
-    const DASHES: usize = 16;
-    let mut dashes = memchr::memchr_iter(b'-', held);
-    let mut from = 0;
-    for _ in 0..DASHES {
-        let dash = dashes.next()?;
-        let (before, behind) = held.split_at_checked(dash)?;
-        if before.ends_with(b"flink") && behind.starts_with(b"-dist") {
-            return before.len().checked_sub(b"flink".len());
-        }
-        from = dash + 1;
-    }
-    // The word cannot begin before `from`, since its own dash stands behind it.
-    JAR.find(held.get(from..)?).map(|at| from + at)
-}
-
 /// Whether the path stands below a container, so that `labels.team` is not read as one word.
 fn starts_below(path: &str, container: &str) -> bool {
     path.match_indices('.')
@@ -641,7 +606,7 @@ impl Compiler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventTime, Field, Layout};
+    use crate::event::{EventTime, Field, Layout, Thrown};
 
     fn rules() -> DimensionRules {
         DimensionRules::from_yaml(include_str!("../../rules/dimensions.yaml")).unwrap()
@@ -762,24 +727,6 @@ mod tests {
         assert_eq!((dimensions.task.as_deref(), dimensions.subtask), (Some("Map"), Some(1)));
         assert_eq!(dimensions.host.as_deref(), Some("dn-7.acme"));
         assert_eq!(learned, None);
-    }
-
-    #[test]
-    fn the_first_engine_jar_is_found_among_few_and_many_dashes() {
-        let word = memmem::Finder::new("flink-dist");
-        for dashes in [0, 1, 15, 16, 17, 40] {
-            for (before, jar) in [
-                ("", ""),
-                ("-", "flink-dist-1.jar"),
-                ("flink", "flink-dist"),
-                ("é", "-dist flink-"),
-            ] {
-                for tail in ["", "flink-dist", "-", "flink-dis"] {
-                    let text = format!("{}{before}{jar}{tail}", "spark-core ".repeat(dashes));
-                    assert_eq!(engine_jar(text.as_bytes()), word.find(text.as_bytes()), "{text}");
-                }
-            }
-        }
     }
 
     #[test]

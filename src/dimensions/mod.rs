@@ -9,12 +9,14 @@
 //! everything but the message, [`DimensionRules::from_message`] fills what is still missing.
 
 mod catalogue;
+mod jar;
 mod look;
 mod slots;
 mod written;
 
 pub use catalogue::JobCatalogue;
-pub(crate) use look::{Asks, stack_jar};
+pub(crate) use jar::stack_jar;
+pub(crate) use look::Asks;
 pub use look::{DimensionRules, Found};
 pub use slots::Source;
 

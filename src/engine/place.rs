@@ -148,7 +148,7 @@ impl Places {
         };
         let message = &event.message;
         let unescaped = || message.decoded().into_owned();
-        let told = match looks.from_message_asked(message.held(), unescaped, &dimensions, asks) {
+        let told = match looks.ask_message(message.held(), unescaped, &dimensions, asks) {
             None => dimensions,
             Some((more, learned)) => {
                 if let Some((id, name)) = learned

@@ -22,6 +22,7 @@
 
 #[path = "live_contract/both.rs"]
 mod both;
+mod live;
 #[path = "live_contract/speed.rs"]
 mod speed;
 mod synthetic;

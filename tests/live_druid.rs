@@ -11,6 +11,7 @@
     reason = "tests: what fails here is meant to be seen"
 )]
 
+mod live;
 mod synthetic;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -27,7 +28,6 @@ use seismolog::store::elastic_druid::druid::{
 use seismolog::store::{Store, StoreOptions, TREND_DIMENSIONS, Trends, TrendsAsk};
 use seismolog::topics::stat::{Heartbeat, Stat};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,10 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 type Producer = ThreadedProducer<rdkafka::producer::DefaultProducerContext>;
 
-fn address(variable: &str, default: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| default.to_owned())
-}
-
 /// The servers, or a loud reason why there are none.
 struct Live {
     druid: DruidConfig,
@@ -58,49 +54,22 @@ struct Live {
 
 impl Live {
     fn new(name: &str) -> Option<Self> {
-        let brokers = address("SEISMOLOG_LIVE_KAFKA", "127.0.0.1:9092");
+        let brokers = live::brokers();
         let unique = format!(
             "t-druid-{name}-{}-{}",
             std::process::id(),
             std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()
         );
-        let druid = DruidConfig {
-            broker_url: address("SEISMOLOG_LIVE_DRUID_BROKER", "http://127.0.0.1:8082"),
-            coordinator_url: address("SEISMOLOG_LIVE_DRUID_COORDINATOR", "http://127.0.0.1:8081"),
-            datasource: unique.clone(),
-            username: None,
-            password: None,
-            ca: None,
-            timeout: Duration::from_secs(20),
-            tasks: 1,
-            kafka_brokers: None,
-        };
+        let druid = live::druid(&unique);
         let kafka = KafkaConfig {
             brokers: brokers.clone(),
             topics: vec!["in".into()],
             group_id: unique.clone(),
             instance_id: unique.clone(),
-            tls: false,
-            ca: None,
-            certificate: None,
-            key: None,
-            sasl_mechanism: None,
-            username: None,
-            password: None,
-            token: None,
-            properties: BTreeMap::new(),
+            ..KafkaConfig::default()
         };
-        let there = |address: &str| {
-            let host = address.trim_start_matches("http://").trim_end_matches('/');
-            std::net::TcpStream::connect(host).is_ok()
-        };
-        for server in [&brokers, &druid.broker_url, &druid.coordinator_url] {
-            if !there(server) {
-                let why = format!("NOT RUN: nothing listens on {server}; deploy/local/up starts the servers");
-                assert_ne!(std::env::var("SEISMOLOG_LIVE").as_deref(), Ok("required"), "{why}");
-                eprintln!("{why}");
-                return None;
-            }
+        if !live::listen(&[&brokers, &druid.broker_url, &druid.coordinator_url]) {
+            return None;
         }
         let admin = ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
         let live = Self {

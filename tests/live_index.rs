@@ -10,6 +10,7 @@
 
 #[path = "live_index/kafka.rs"]
 mod kafka;
+mod live;
 #[path = "live_index/proxy.rs"]
 mod proxy;
 #[path = "live_index/role.rs"]

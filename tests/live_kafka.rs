@@ -14,9 +14,10 @@
 )]
 
 mod kafka_bed;
+mod live;
 mod schema;
 
-use kafka_bed::{Bed, live, nanos, wait};
+use kafka_bed::{Bed, nanos, turn, wait};
 use rand::{RngExt as _, SeedableRng as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 use seismolog::config::servers::TopicPlan;
@@ -34,7 +35,7 @@ fn kills() -> u32 {
 
 #[test]
 fn our_topics_are_made_once_and_a_second_time_changes_nothing() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let bed = Bed::new(1);
     let mut plan = TopicPlan {
         partitions: 3,
@@ -60,7 +61,7 @@ fn our_topics_are_made_once_and_a_second_time_changes_nothing() {
 
 #[test]
 fn what_stands_in_our_topics_is_what_was_sent() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let mut bed = Bed::new(2_000);
     bed.send(2_000);
     let mut member = bed.member("a");
@@ -71,7 +72,7 @@ fn what_stands_in_our_topics_is_what_was_sent() {
 
 #[test]
 fn killed_at_any_moment_every_record_is_counted_once() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let kills = kills();
     let records = u64::from(kills) * 150;
     let mut bed = Bed::new(records);
@@ -99,7 +100,7 @@ fn killed_at_any_moment_every_record_is_counted_once() {
 
 #[test]
 fn members_that_come_go_and_sleep_past_their_session_change_no_count() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let mut bed = Bed::new(4_000);
     bed.send(800);
     let mut a = bed.member("a");
@@ -126,7 +127,7 @@ fn members_that_come_go_and_sleep_past_their_session_change_no_count() {
 
 #[test]
 fn a_rebalance_while_a_fenced_member_gives_up_does_not_hold_it_for_ever() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let mut bed = Bed::new(1_200);
     bed.send(400);
     let mut a = bed.member("a");
@@ -154,7 +155,7 @@ fn a_rebalance_while_a_fenced_member_gives_up_does_not_hold_it_for_ever() {
 #[test]
 #[ignore = "figures of a release build on a quiet machine"]
 fn measure_a_prefilled_topic() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let count = |name: &str, default| {
         std::env::var(name)
             .ok()

@@ -13,9 +13,10 @@
 )]
 
 mod kafka_bed;
+mod live;
 mod schema;
 
-use kafka_bed::{BROKER, Bed, live};
+use kafka_bed::{BROKER, Bed, turn};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -49,7 +50,7 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn records_removed_before_they_were_read_are_told_and_not_jumped_over() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let mut bed = Bed::new(400);
     bed.send(200);
     let mut member = bed.member("a");
@@ -82,7 +83,7 @@ fn records_removed_before_they_were_read_are_told_and_not_jumped_over() {
 
 #[test]
 fn a_record_above_what_a_topic_takes_is_cut_and_counted() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let bed = Bed::new(1);
     let (admin, runtime) = admin(&bed);
     for topic in [&bed.topics.details, &bed.topics.rejects] {
@@ -144,7 +145,7 @@ fn a_record_above_what_a_topic_takes_is_cut_and_counted() {
 
 #[test]
 fn rejects_are_listed_shown_and_sent_back_only_where_that_helps() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let mut bed = Bed::new(101);
     bed.send(100);
     let mut member = bed.member("a");
@@ -194,7 +195,7 @@ fn rejects_are_listed_shown_and_sent_back_only_where_that_helps() {
 
 #[test]
 fn a_missing_topic_and_brokers_that_are_away_are_told_by_name() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let mut kafka = KafkaConfig {
         brokers: BROKER.into(),
         topics: vec!["t-kafka-not-there".into()],
@@ -223,14 +224,10 @@ fn tls() -> PathBuf {
 
 #[test]
 fn every_way_to_log_in_works_and_every_refusal_says_why() {
-    let Some(_turn) = live() else { return };
+    let Some(_turn) = turn() else { return };
     let ca = tls().join("ca.pem");
     if !ca.is_file() || TcpStream::connect("127.0.0.1:9096").is_err() {
-        assert!(
-            std::env::var("SEISMOLOG_LIVE").as_deref() != Ok("required"),
-            "no listener with TLS: start one with deploy/local/up kafka --with tls"
-        );
-        eprintln!("NOT RUN: no listener with TLS and SASL (deploy/local/up kafka --with tls makes them)");
+        live::not_run("there is no listener with TLS and SASL (--with tls makes them)");
         return;
     }
     let bed = Bed::new(1);

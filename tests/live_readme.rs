@@ -11,27 +11,15 @@
     reason = "a test that meets a surprise ends there"
 )]
 
+mod live;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const SERVERS: [&str; 4] = ["127.0.0.1:9092", "127.0.0.1:9200", "127.0.0.1:8081", "127.0.0.1:8082"];
-
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn live() -> bool {
-    for server in SERVERS {
-        if std::net::TcpStream::connect(server).is_err() {
-            let why = format!("NOT RUN: nothing listens on {server}; deploy/local/up starts the servers");
-            assert_ne!(std::env::var("SEISMOLOG_LIVE").as_deref(), Ok("required"), "{why}");
-            eprintln!("{why}");
-            return false;
-        }
-    }
-    true
 }
 
 /// The commands of the block that begins with `deploy/local/up`.
@@ -55,7 +43,7 @@ fn seismolog(command: &str) -> Command {
 
 #[test]
 fn the_real_stack_of_the_readme_works_as_pasted() {
-    if !live() {
+    if !live::listen(&live::ALL) {
         return;
     }
     let block = block();

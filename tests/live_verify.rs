@@ -9,6 +9,8 @@
     reason = "tests: what fails here is meant to be seen"
 )]
 
+mod live;
+
 use assert_cmd::cargo::CommandCargoExt as _;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -28,20 +30,6 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-
-const SERVERS: [&str; 4] = ["127.0.0.1:9092", "127.0.0.1:9200", "127.0.0.1:8081", "127.0.0.1:8082"];
-
-fn live() -> bool {
-    for server in SERVERS {
-        if std::net::TcpStream::connect(server).is_err() {
-            let why = format!("NOT RUN: nothing listens on {server}; deploy/local/up starts the servers");
-            assert_ne!(std::env::var("SEISMOLOG_LIVE").as_deref(), Ok("required"), "{why}");
-            eprintln!("{why}");
-            return false;
-        }
-    }
-    true
-}
 
 /// Exit code and document of `seismolog verify`.
 fn verify(config: &Path, within: &str) -> (i32, Value) {
@@ -82,7 +70,7 @@ impl Drop for Remove {
 
 #[test]
 fn verify_is_exact_while_all_is_well_and_names_what_is_lost_or_counted_twice() {
-    if !live() {
+    if !live::listen(&live::ALL) {
         return;
     }
     let name = format!(

@@ -200,6 +200,9 @@ impl<E: Reads> Service<E> {
             metrics::add(Metric::SourceFaults, 1);
             tracing::error!(error = %fault, "a source could not be read");
         }
+        for path in self.follower.awaited() {
+            tracing::warn!(path, "does not exist yet; it is read as soon as it does");
+        }
         metrics::set(
             Metric::FilesFollowed,
             u64::try_from(self.follower.files()).unwrap_or(u64::MAX),

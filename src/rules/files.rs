@@ -48,6 +48,13 @@ pub(crate) fn read(folder: &Path) -> Result<Files, Faults> {
             "name a folder with --rules, or leave it out to use the shipped rules",
         )])
     })?;
+    if stamp.is_empty() {
+        return Err(Faults(vec![fault(
+            String::new(),
+            format!("the rules folder {} holds no rules", folder.display()),
+            "put YAML files into it or into its folder `errors`, or leave --rules out to use the shipped rules",
+        )]));
+    }
     for path in stamp.into_keys() {
         match fs::read(folder.join(&path)).map(String::from_utf8) {
             Ok(Ok(text)) => {

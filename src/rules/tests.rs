@@ -406,3 +406,12 @@ fn digits_matter_for_codes_and_not_for_counts() {
         assert_eq!(SHIPPED.errors().depends_on_digits(&told), depends, "{log}");
     }
 }
+
+#[test]
+fn a_folder_without_rules_is_refused_instead_of_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("README.md"), "nothing yet").unwrap();
+    let faults = RuleSet::load(folder.path()).unwrap_err().to_string();
+    assert!(faults.contains("holds no rules"), "{faults}");
+    assert!(faults.contains("--rules"), "{faults}");
+}

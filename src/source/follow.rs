@@ -42,6 +42,8 @@ pub struct Follower {
     looked_around: Option<i64>,
     /// Faults met while following, for whoever logs them; each once.
     faults: Vec<SourceError>,
+    /// What is not there yet, for whoever says so; each once.
+    awaited: Vec<String>,
     told: std::collections::HashSet<String>,
     skipped: Vec<Skipped>,
     /// Positions of files closed since they were last asked for.
@@ -77,6 +79,7 @@ impl Follower {
             former: Vec::new(),
             looked_around: None,
             faults: Vec::new(),
+            awaited: Vec::new(),
             told: std::collections::HashSet::new(),
             skipped: Vec::new(),
             closed: Vec::new(),
@@ -164,6 +167,11 @@ impl Follower {
         std::mem::take(&mut self.faults)
     }
 
+    /// Names and folders found missing since the last call. They are read once they are there.
+    pub fn awaited(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.awaited)
+    }
+
     /// What was passed over in folders, as found last.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
@@ -178,7 +186,7 @@ impl Follower {
 
     fn look_around(&mut self, now: i64) {
         for meant in self.meant.clone() {
-            match discover(&[meant]) {
+            match discover(&[&meant]) {
                 Ok(found) => {
                     self.skipped = found.skipped;
                     for path in found.files {
@@ -186,7 +194,11 @@ impl Follower {
                     }
                 }
                 // What is not there yet may come.
-                Err(SourceError::Open { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(SourceError::Open { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
+                    if self.told.insert(meant.clone()) {
+                        self.awaited.push(meant);
+                    }
+                }
                 Err(error) => self.tell(error),
             }
         }

@@ -1,5 +1,6 @@
 //! The same flushes in the embedded store and in the search node with Druid.
 
+use super::live;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -15,28 +16,12 @@ use seismolog::store::{Editor, Reader, Store, StoreOptions, Writer};
 use seismolog::topics::detail::Detail;
 use seismolog::topics::stat::{Heartbeat, Stat};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A supervisor begins, reads and answers within this time, also where others load the machine.
 const PATIENCE: Duration = Duration::from_secs(180);
-
-fn address(variable: &str, default: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| default.to_owned())
-}
-
-/// Whether somebody listens; where nobody does, the tests say so loudly, or fail where the servers are required.
-fn listens(address: &str) -> bool {
-    let host = address.trim_start_matches("http://").trim_end_matches('/');
-    if std::net::TcpStream::connect(host).is_ok() {
-        return true;
-    }
-    let why = format!("NOT RUN: nothing listens on {address}; deploy/local/up starts the servers");
-    assert_ne!(std::env::var("SEISMOLOG_LIVE").as_deref(), Ok("required"), "{why}");
-    eprintln!("{why}");
-    false
-}
 
 /// Details of ours in a search node; they go away with it.
 pub(crate) struct Node {
@@ -47,8 +32,8 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(unique: &str) -> Option<Self> {
-        let url = address("SEISMOLOG_TEST_ELASTIC", "http://127.0.0.1:9200");
-        if !listens(&url) {
+        let url = live::address("SEISMOLOG_TEST_ELASTIC", "http://127.0.0.1:9200");
+        if !live::listen(&[&url]) {
             return None;
         }
         let config = ElasticConfig {
@@ -186,20 +171,9 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn new(unique: &str) -> Option<Self> {
-        let brokers = address("SEISMOLOG_LIVE_KAFKA", "127.0.0.1:9092");
-        let config = DruidConfig {
-            broker_url: address("SEISMOLOG_LIVE_DRUID_BROKER", "http://127.0.0.1:8082"),
-            coordinator_url: address("SEISMOLOG_LIVE_DRUID_COORDINATOR", "http://127.0.0.1:8081"),
-            datasource: unique.to_owned(),
-            username: None,
-            password: None,
-            ca: None,
-            timeout: Duration::from_secs(30),
-            tasks: 1,
-            kafka_brokers: None,
-        };
-        let servers = [&brokers, &config.broker_url, &config.coordinator_url];
-        if !servers.into_iter().all(|server| listens(server)) {
+        let brokers = live::brokers();
+        let config = live::druid(unique);
+        if !live::listen(&[&brokers, &config.broker_url, &config.coordinator_url]) {
             return None;
         }
         let kafka = KafkaConfig {
@@ -207,15 +181,7 @@ impl Counts {
             topics: vec!["in".into()],
             group_id: unique.to_owned(),
             instance_id: unique.to_owned(),
-            tls: false,
-            ca: None,
-            certificate: None,
-            key: None,
-            sasl_mechanism: None,
-            username: None,
-            password: None,
-            token: None,
-            properties: BTreeMap::new(),
+            ..KafkaConfig::default()
         };
         let topics = TopicNames {
             stats: unique.to_owned(),

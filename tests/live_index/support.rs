@@ -1,5 +1,6 @@
 //! A search node that answers, with indices of our own that go away again.
 
+use super::live;
 use seismolog::config::servers::ElasticConfig;
 use seismolog::event::{Fingerprint, Group, IssueId, Part, Severity};
 use seismolog::fold::Sample;
@@ -17,7 +18,7 @@ pub(crate) struct Node {
 }
 
 pub(crate) fn elastic_url() -> String {
-    std::env::var("SEISMOLOG_TEST_ELASTIC").unwrap_or_else(|_| "http://127.0.0.1:9200".to_owned())
+    live::address("SEISMOLOG_TEST_ELASTIC", "http://127.0.0.1:9200")
 }
 
 /// Logs to standard error, as RUST_LOG says; nothing where it is not set.
@@ -32,11 +33,7 @@ pub(crate) fn logs() {
 
 /// Says loudly that a test did not run, or fails where the servers are required.
 pub(crate) fn skip(what: &str, why: &str) {
-    assert!(
-        std::env::var("SEISMOLOG_LIVE").as_deref() != Ok("required"),
-        "{what} does not answer and SEISMOLOG_LIVE=required: {why}"
-    );
-    eprintln!("SKIPPED: {what} does not answer ({why}); start it with deploy/local/up");
+    live::not_run(&format!("{what} does not answer ({why})"));
 }
 
 pub(crate) fn config(url: &str, prefix: &str) -> ElasticConfig {

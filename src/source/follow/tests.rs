@@ -63,6 +63,13 @@ impl World {
         }
     }
 
+    /// What is told to be missing, without the folder of the test.
+    fn awaited(&mut self) -> Vec<String> {
+        let root = format!("{}/", self.root.display());
+        let awaited = self.follower.awaited();
+        awaited.iter().map(|path| path.replace(&root, "")).collect()
+    }
+
     fn restart(&mut self) {
         self.follower = Follower::new(self.meant.clone(), KnownFiles::new(&self.store), FrameLimits::default());
     }
@@ -183,4 +190,15 @@ fn read_once_means_to_the_end_there_is_and_no_further() {
     let mut records = world.after(2_000);
     records.sort();
     assert_eq!(records, ["{\"n\":2}", "{\"n\":3}"]);
+}
+
+#[test]
+fn what_is_not_there_yet_is_told_once_and_read_when_it_comes() {
+    let mut world = World::new(&["app.jsonl", "logs/other.jsonl"]);
+    assert_eq!(world.after(20_000), [""; 0]);
+    assert_eq!(world.awaited(), ["app.jsonl", "logs/other.jsonl"]);
+    world.after(20_000);
+    assert_eq!(world.awaited(), [""; 0]);
+    world.write("app.jsonl", "{\"a\":1}\n");
+    assert_eq!(world.after(20_000), ["{\"a\":1}"]);
 }

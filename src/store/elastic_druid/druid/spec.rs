@@ -65,7 +65,6 @@ fn digest(spec: &Value) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::store::TREND_DIMENSIONS;
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     pub(in crate::store::elastic_druid::druid) fn druid(datasource: &str) -> DruidConfig {
@@ -88,15 +87,7 @@ pub(super) mod tests {
             topics: vec!["in".into()],
             group_id: "seismolog".into(),
             instance_id: "seismolog-0".into(),
-            tls: false,
-            ca: None,
-            certificate: None,
-            key: None,
-            sasl_mechanism: None,
-            username: None,
-            password: None,
-            token: None,
-            properties: BTreeMap::new(),
+            ..KafkaConfig::default()
         }
     }
 

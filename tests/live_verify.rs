@@ -80,19 +80,7 @@ fn verify_is_exact_while_all_is_well_and_names_what_is_lost_or_counted_twice() {
     );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("seismolog.toml");
-    std::fs::write(
-        &file,
-        format!(
-            "[source.kafka]\nbrokers = \"127.0.0.1:9092\"\ntopics = [\"{name}-in\"]\ngroup_id = \"{name}\"\n\
-             instance_id = \"{name}-0\"\n[process]\nflush_interval = \"200ms\"\n\
-             [topics]\ndetails = \"{name}-details\"\nstats = \"{name}-stats\"\nrejects = \"{name}-rejects\"\n\
-             alerts = \"{name}-alerts\"\nnames = \"{name}-names\"\n\
-             [elasticsearch]\nurls = [\"http://127.0.0.1:9200\"]\nprefix = \"{name}\"\nreplicas = 0\n\
-             [druid]\nbroker_url = \"http://127.0.0.1:8082\"\ncoordinator_url = \"http://127.0.0.1:8081\"\n\
-             datasource = \"{name}\"\n"
-        ),
-    )
-    .unwrap();
+    std::fs::write(&file, live::configuration(&name)).unwrap();
     let config = Config::load(Some(&file), []).unwrap();
     let kafka = config.kafka.clone().unwrap();
     let druid = Arc::new(DruidClient::new(config.druid.as_ref().unwrap()).unwrap());
@@ -109,8 +97,10 @@ fn verify_is_exact_while_all_is_well_and_names_what_is_lost_or_counted_twice() {
         let (kafka, name) = (kafka.clone(), name.clone());
         move || {
             drop(druid.terminate());
-            let topics = ["in", "details", "stats", "rejects", "alerts", "names"].map(|part| format!("{name}-{part}"));
-            drop(remove_topics(&kafka, &topics.each_ref().map(String::as_str)));
+            drop(remove_topics(
+                &kafka,
+                &live::topics(&name).each_ref().map(String::as_str),
+            ));
             drop(runtime.block_on(elastic.call(Method::Delete, &format!("{name}-*"), &[], None)));
         }
     }));

@@ -59,3 +59,21 @@ pub fn not_run(why: &str) {
     assert_ne!(std::env::var("SEISMOLOG_LIVE").as_deref(), Ok("required"), "{why}");
     eprintln!("{why}");
 }
+
+/// A configuration for the servers of `deploy/local`, in which all that is ours begins with this name.
+pub fn configuration(name: &str) -> String {
+    format!(
+        "[source.kafka]\nbrokers = \"127.0.0.1:9092\"\ntopics = [\"{name}-in\"]\ngroup_id = \"{name}\"\n\
+         instance_id = \"{name}-0\"\n[process]\nflush_interval = \"200ms\"\n\
+         [topics]\ndetails = \"{name}-details\"\nstats = \"{name}-stats\"\nrejects = \"{name}-rejects\"\n\
+         alerts = \"{name}-alerts\"\nnames = \"{name}-names\"\n\
+         [elasticsearch]\nurls = [\"http://127.0.0.1:9200\"]\nprefix = \"{name}\"\nreplicas = 0\n\
+         [druid]\nbroker_url = \"http://127.0.0.1:8082\"\ncoordinator_url = \"http://127.0.0.1:8081\"\n\
+         datasource = \"{name}\"\n"
+    )
+}
+
+/// The topics of such a configuration.
+pub fn topics(name: &str) -> [String; 6] {
+    ["in", "details", "stats", "rejects", "alerts", "names"].map(|part| format!("{name}-{part}"))
+}

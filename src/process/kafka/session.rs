@@ -44,8 +44,8 @@ pub(super) struct Session<'w> {
     again: Option<(Instant, u32)>,
     /// Milliseconds since the epoch, as of the last look at the clock.
     now: i64,
-    /// What was told last, so that it is told once.
-    told: Option<Code>,
+    /// What was told since the last commit, so that it is told once.
+    told: Vec<Option<Code>>,
 }
 
 /// How many records are taken between two looks at the clock.
@@ -93,7 +93,7 @@ impl<'w> Session<'w> {
             flushed: Instant::now(),
             paused: false,
             again: None,
-            told: None,
+            told: Vec::new(),
         }))
     }
 
@@ -205,8 +205,8 @@ impl<'w> Session<'w> {
             )),
             (KafkaError::PartitionEOF(_), _) => Ok(()),
             (_, code) => {
-                if self.told != code {
-                    self.told = code;
+                if !self.told.contains(&code) {
+                    self.told.push(code);
                     tracing::warn!(%error, "the consumer complains; polling goes on");
                 }
                 Ok(())
@@ -490,7 +490,7 @@ impl<'w> Session<'w> {
         if let Some((_, tries)) = self.again.take() {
             tracing::info!(tries, "kafka takes flushes again");
         }
-        self.told = None;
+        self.told.clear();
     }
 
     fn aborted(&mut self, why: &str) -> Result<(), Ended> {

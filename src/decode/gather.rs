@@ -1,6 +1,7 @@
 //! One pass over the keys of a record: each value is put where its key says, nested objects are walked by dotted
 //! path, and what no key table knows is kept as a field for the dimensions.
 
+use super::general;
 use super::keys::{Marks, Meaning, TimeKey, meaning};
 use super::scan::{Object, Scanner, Value};
 use super::shapes::Member;
@@ -319,17 +320,8 @@ impl<'a> Gathered<'a> {
             return;
         }
         let mut own = Object::new();
-        let entries = match inside {
-            Some(inside) => inside,
-            None => {
-                if Scanner::again(raw, max_depth).object(0, &mut own).is_err() {
-                    match super::general::object(raw, max_depth) {
-                        Ok(read) => own = read,
-                        Err(_) => return,
-                    }
-                }
-                &mut own
-            }
+        let Some(entries) = general::keys_of(raw, inside, &mut own, max_depth) else {
+            return;
         };
         self.nested += entries.len();
         if walked == 0 && self.inner_record.is_none() && looks_like_record(entries) {
@@ -464,22 +456,9 @@ fn looks_like_record(entries: &Object<'_>) -> bool {
         if entry.value == Value::Null {
             continue;
         }
-        match meaning(&entry.key).0 {
-            Meaning::Level(_) => level = true,
-            Meaning::Message(_) | Meaning::Time(_) => rest = true,
-            Meaning::Logger(_)
-            | Meaning::Name
-            | Meaning::Thread(_)
-            | Meaning::Carrier(_)
-            | Meaning::Thrown(_)
-            | Meaning::MaybeStack
-            | Meaning::RootClass
-            | Meaning::RootMessage
-            | Meaning::ErrorType
-            | Meaning::ErrorMessage
-            | Meaning::Noise
-            | Meaning::Other => {}
-        }
+        let (what, _) = meaning(&entry.key);
+        level |= matches!(what, Meaning::Level(_));
+        rest |= matches!(what, Meaning::Message(_) | Meaning::Time(_));
     }
     level && rest
 }

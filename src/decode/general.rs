@@ -3,7 +3,7 @@
 //! Slower, and always right: escaped keys are unescaped, of a repeated key the last one counts, and what is broken
 //! is named with its place.
 
-use super::scan::{Entry, MAX_KEYS, Object, Value};
+use super::scan::{Entry, MAX_KEYS, Object, Scanner, Value};
 use crate::event::{Reason, Rejection, Text};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -30,6 +30,23 @@ pub(crate) fn object<'a>(text: &'a str, max_depth: usize) -> Result<Object<'a>, 
     }
     out.reverse();
     Ok(out)
+}
+
+/// The keys of a raw object of a record that was read: those in `inside`, where somebody read them before, else those
+/// that are read now into `own`. Nothing where they cannot be read.
+pub(crate) fn keys_of<'m, 'a>(
+    raw: &'a str,
+    inside: Option<&'m mut Object<'a>>,
+    own: &'m mut Object<'a>,
+    max_depth: usize,
+) -> Option<&'m mut Object<'a>> {
+    if inside.is_some() {
+        return inside;
+    }
+    if Scanner::again(raw, max_depth).object(0, own).is_err() {
+        *own = object(raw, max_depth).ok()?;
+    }
+    Some(own)
 }
 
 /// Whether `text` is valid JSON of any kind.

@@ -7,8 +7,9 @@
 //! does not do: parse stacks (a throwable is handed on as it stands), judge severity, find dimensions.
 //!
 //! The way of a record: `scan` walks the top-level object without unescaping (`general` is its slow and always
-//! right stand-in), `shapes` knows its keys beforehand, `gather` puts each value where `keys` says, `layout` tells the writer, `record` opens
-//! envelopes and builds the event, `throwable` and `glued` find the stack, `time` and `level` read theirs.
+//! right stand-in), `shapes` knows its keys beforehand, `gather` puts each value where `keys` says, `layout` tells
+//! the writer, `record` opens envelopes and builds the event, `throwable` and `glued` find the stack, `time` and
+//! `level` read theirs.
 //! `otlp` and `text_line` are the two shapes that are not one flat object; `wrapper` takes off
 //! the prefixes container runtimes and syslog put before a line.
 

@@ -2,8 +2,8 @@
 //!
 //! Nothing is parsed here: a trace is handed on as text or raw JSON and is read only for errors not met before.
 
-use super::glued;
 use super::scan::{Object, Scanner, Value};
+use super::{general, glued};
 use crate::event::{Text, Thrown, ThrownShape};
 use memchr::memmem;
 use std::sync::LazyLock;
@@ -31,17 +31,8 @@ fn object<'a>(raw: &'a str, inside: Option<&mut Object<'a>>, max_depth: usize) -
         return json(raw, shape);
     }
     let mut own = Object::new();
-    let entries = match inside {
-        Some(inside) => inside,
-        None => {
-            if Scanner::again(raw, max_depth).object(0, &mut own).is_err() {
-                match super::general::object(raw, max_depth) {
-                    Ok(read) => own = read,
-                    Err(_) => return Thrown::Absent,
-                }
-            }
-            &mut own
-        }
+    let Some(entries) = general::keys_of(raw, inside, &mut own, max_depth) else {
+        return Thrown::Absent;
     };
     let get = |wanted: &[&str]| {
         wanted

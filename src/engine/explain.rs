@@ -7,7 +7,6 @@ use super::{Engine, Redactor};
 use crate::dimensions::{DimensionRules, Found, JobCatalogue, LearnedNames, Source};
 use crate::event::{ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Rejection, Severity, Text, Thrown};
 use crate::fold::Sample;
-use crate::identity::frames::KnownSites;
 use crate::identity::skeleton::without_ids;
 use crate::identity::{self, Piece, RECIPE_VERSION, Told};
 use crate::rules::{Considered, Place, RuleSet, ToldError};
@@ -129,7 +128,7 @@ fn explain(event: &ErrorEvent<'_>, rules: &RuleSet, redactor: &Redactor, names: 
     let dimensions = rules.dimensions().explain(event, names, rules.catalogue());
     let known = known_dimensions(event, rules.dimensions(), names, rules.catalogue());
     let headers = Arc::new(known_headers(&event.thrown, event, rules, redactor));
-    let worked = work_out(event, &known, &headers, None, &mut KnownSites::new(0), rules, redactor);
+    let worked = work_out(event, &known, &headers, None, rules, redactor);
     let decoded = event.message.decoded();
     let (message, redactions) = redactor.redact(&decoded);
     let message = message.into_owned();

@@ -9,7 +9,6 @@
 
 pub mod explain;
 mod line;
-mod memo;
 mod place;
 mod redact;
 mod work_out;
@@ -21,10 +20,10 @@ use crate::decode::{Decoder, Limits, stack};
 use crate::event::{Dimensions, ErrorEvent, Rejection, Text, Thrown};
 use crate::fold::Sample;
 use crate::identity::Identity;
-use crate::identity::frames::{KnownSites, Unread};
+use crate::identity::frames::{Site, Unread};
 use crate::identity::key::KeyMaker;
+use crate::identity::memo::Memo;
 use crate::rules::RuleSet;
-use memo::Memo;
 use place::Places;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -203,7 +202,7 @@ impl Engine {
                 places: Places::default(),
                 memo: Memo::new(options.memo),
                 headers: Memo::new(options.memo / HEADERS_SHARE),
-                sites: KnownSites::new(options.memo / HEADERS_SHARE),
+                sites: Memo::new(options.memo / HEADERS_SHARE),
                 keys: KeyMaker::default(),
             },
         }
@@ -254,7 +253,7 @@ struct Identifier {
     places: Places,
     memo: Memo<Remembered>,
     headers: Memo<KnownHeaders>,
-    sites: KnownSites,
+    sites: Memo<Site>,
     keys: KeyMaker,
 }
 
@@ -309,12 +308,11 @@ impl Identifier {
                     thrown: &event.thrown,
                     frames_key: self.keys.frames_key(),
                 };
-                let sites = &mut self.sites;
-                return work_out(event, dimensions, &headers, Some(unread), sites, rules, redactor).remembered;
+                let unread = Some((unread, &mut self.sites));
+                return work_out(event, dimensions, &headers, unread, rules, redactor).remembered;
             }
         }
         let headers = known_headers(&event.thrown, event, rules, redactor);
-        let sites = &mut self.sites;
-        work_out(event, dimensions, &headers, None, sites, rules, redactor).remembered
+        work_out(event, dimensions, &headers, None, rules, redactor).remembered
     }
 }

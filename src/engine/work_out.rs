@@ -5,7 +5,8 @@
 
 use super::{Redactor, UNCLASSIFIED, stack_text};
 use crate::event::{Dimensions, ErrorEvent, Language, Part, StackTrace, Text, Throwable, Thrown};
-use crate::identity::frames::{KnownSites, Unread};
+use crate::identity::frames::{Site, Unread};
+use crate::identity::memo::Memo;
 use crate::identity::skeleton::without_ids;
 use crate::identity::{self, Identity, Told, ToldHeaders, is_short, tell_headers, tell_thrown};
 use crate::rules::{ErrorRule, OnThrown, RuleSet, ToldLine, ToldThrowable, unclassified_severity};
@@ -47,9 +48,8 @@ impl KnownHeaders {
 
     /// The same for a throwable with other digits, which the rules may tell apart.
     pub(super) fn with_digits_of(&self, marked: &Thrown<'_>, event: &ErrorEvent<'_>, rules: &RuleSet) -> Self {
-        let root_class = event.root_class.as_ref().map(Text::decoded);
-        let root_message = event.root_message.as_ref().map(Text::decoded);
-        let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
+        let root = event.root();
+        let root = root.as_ref().map(|(class, message)| (&**class, message.as_deref()));
         let trace = identity::read_trace(marked, root, &mut Vec::new());
         Self {
             told: Arc::clone(&self.told),
@@ -72,8 +72,7 @@ pub(super) fn work_out(
     event: &ErrorEvent<'_>,
     dimensions: &Dimensions,
     headers: &KnownHeaders,
-    unread: Option<Unread<'_>>,
-    sites: &mut KnownSites,
+    unread: Option<(Unread<'_>, &mut Memo<Site>)>,
     rules: &RuleSet,
     redactor: &Redactor,
 ) -> WorkedOut {
@@ -91,7 +90,6 @@ pub(super) fn work_out(
             Arc::clone(&headers.told),
             unread,
             is_short(&event.thrown),
-            sites,
             rules.identity(),
         ),
         &message,

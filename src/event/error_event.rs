@@ -1,6 +1,7 @@
 //! A decoded error: which shape it had, when, where, and what it said.
 
 use super::{EventTime, StackTrace, Text};
+use std::borrow::Cow;
 
 /// The shape a record was read as. The names are part of the surface (`layout` of `normalize`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,4 +159,13 @@ pub struct ErrorEvent<'a> {
     pub fields: Vec<Field<'a>>,
     /// Whether the writer or an envelope cut text (`…` at the limit, a stack without its end).
     pub truncated: bool,
+}
+
+impl ErrorEvent<'_> {
+    /// Class and message of the root cause, where the writer names it on its own.
+    #[must_use]
+    pub fn root(&self) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+        let class = self.root_class.as_ref()?.decoded();
+        Some((class, self.root_message.as_ref().map(Text::decoded)))
+    }
 }

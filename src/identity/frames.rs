@@ -9,10 +9,8 @@ use super::ownership::{Layer, Ownership};
 use super::skeleton;
 use super::symbol::symbol;
 use crate::event::{Frame, Language, StackTrace, Thrown};
-use quick_cache::unsync::Cache;
 use serde::Serialize;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 /// Frames looked at from the throw site downwards; beyond it stands only more of the same.
 const DEEPEST: usize = 2048;
@@ -59,39 +57,6 @@ pub struct Unread<'t> {
     pub thrown: &'t Thrown<'t>,
     /// Hash of the frames in the runs.
     pub frames_key: u128,
-}
-
-/// Sites met before: most frames come again below other headers. Bounded, the least recently used leave first.
-#[derive(Debug)]
-pub struct KnownSites(Option<Cache<u128, Arc<Site>>>);
-
-impl KnownSites {
-    /// So many at most; 0 remembers none.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self((capacity > 0).then(|| Cache::new(capacity)))
-    }
-
-    /// Forgets all: other rules may say otherwise.
-    pub fn clear(&mut self) {
-        if let Some(known) = &mut self.0 {
-            known.clear();
-        }
-    }
-
-    /// The site of throwables of this shape with these frames.
-    pub(super) fn known_or(&mut self, shape: u64, frames: u128, work_out: impl FnOnce() -> Site) -> Arc<Site> {
-        let Some(known) = &mut self.0 else {
-            return Arc::new(work_out());
-        };
-        let key = frames ^ (u128::from(shape) << 32);
-        if let Some(site) = known.get(&key) {
-            return Arc::clone(site);
-        }
-        let fresh = Arc::new(work_out());
-        known.insert(key, Arc::clone(&fresh));
-        fresh
-    }
 }
 
 /// The frames that decide for the throwable at `index`, at most `most` of each kind. The trace may mark runs of frames

@@ -18,6 +18,7 @@ mod digits;
 pub mod frames;
 pub mod key;
 pub mod masks;
+pub mod memo;
 pub mod ownership;
 mod quoted;
 mod recipe;

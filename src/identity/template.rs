@@ -37,35 +37,26 @@ fn tells(line: &str) -> bool {
 #[must_use]
 pub fn words(template: &str) -> usize {
     let parts = |c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | '(' | ')' | '/');
-    if template.is_ascii() {
-        // The same as below, without decoding characters.
-        let parts = |byte: &u8| parts(char::from(*byte));
-        let of = |word: &[u8]| match std::str::from_utf8(word) {
-            Ok(word) if memchr::memchr(b'.', word.as_bytes()).is_some() && is_qualified(word) => 2,
-            _ => usize::from(word.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 2),
-        };
-        let words = template.as_bytes().split(parts);
-        return words.filter(|word| !word.contains(&b'<')).map(of).sum();
+    let words = template.split(parts).filter(|word| !word.contains('<'));
+    words.map(weight).sum()
+}
+
+/// How many words a word counts for.
+fn weight(word: &str) -> usize {
+    if is_qualified(word) {
+        return 2;
     }
-    let mut count = 0;
-    for word in template.split(parts) {
-        if word.contains('<') {
-            continue;
-        }
-        if is_qualified(word) {
-            count += 2;
-            continue;
-        }
-        let letters = word.chars().filter(|c| c.is_alphabetic()).count();
-        let wide = word.chars().any(|c| u32::from(c) > 0x2E80);
-        // A text without blanks counts by its characters, two to a word.
-        count += if wide {
-            letters.div_ceil(2)
-        } else {
-            usize::from(letters >= 2)
-        };
+    if word.is_ascii() {
+        return usize::from(word.bytes().filter(u8::is_ascii_alphabetic).count() >= 2);
     }
-    count
+    let letters = word.chars().filter(|c| c.is_alphabetic()).count();
+    let wide = word.chars().any(|c| u32::from(c) > 0x2E80);
+    // A text without blanks counts by its characters, two to a word.
+    if wide {
+        letters.div_ceil(2)
+    } else {
+        usize::from(letters >= 2)
+    }
 }
 
 /// `com.acme.Job`: the name of a class or a package says as much as a sentence.

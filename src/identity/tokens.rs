@@ -25,6 +25,7 @@ pub(super) fn mask_ids(text: &str) -> String {
 
 /// From this many changes between letters and digits on, a token is an id: `log4j2` has three.
 const ID_CHANGES: usize = 4;
+
 /// Replaces numbers and what is made of letters and digits without being a word.
 #[must_use]
 pub(super) fn mask_numbers(text: &str) -> String {

@@ -6,7 +6,8 @@
 //! caller; the user's frame is still what is shown.
 
 use super::chain::{self, Link, Telling, Verdict};
-use super::frames::{KnownSites, OwnedFrame, Site, Unread, site};
+use super::frames::{OwnedFrame, Site, Unread, site};
+use super::memo::Memo;
 use super::ownership::Layer;
 use super::symbol::class_name;
 use super::template::{template, words};
@@ -218,14 +219,14 @@ pub(crate) fn read_trace(
     trace
 }
 
-/// Decides what the throwable tells, frames and all. `short` says whether it is written so short that it cannot have
+/// Decides what the throwable tells, frames and all. Frames that are `unread` come again below other headers, so whose they
+/// are is remembered. `short` says whether it is written so short that it cannot have
 /// frames ([`is_short`]).
 #[must_use]
 pub fn tell_thrown(
     headers: Arc<ToldHeaders>,
-    unread: Option<Unread<'_>>,
+    unread: Option<(Unread<'_>, &mut Memo<Site>)>,
     short: bool,
-    sites: &mut KnownSites,
     rules: &IdentityRules,
 ) -> ToldThrown {
     let mut told = ToldThrown {
@@ -239,10 +240,13 @@ pub fn tell_thrown(
     let Some((index, telling)) = &headers.teller else {
         return told;
     };
-    let work_out = || site(trace, unread, *index, &rules.ownership, OWNERS);
+    let work_out = |unread| site(trace, unread, *index, &rules.ownership, OWNERS);
     let site = match unread {
-        Some(unread) => sites.known_or(headers.shape, unread.frames_key, work_out),
-        None => Arc::new(work_out()),
+        Some((unread, sites)) => {
+            let key = unread.frames_key ^ (u128::from(headers.shape) << 32);
+            sites.known_or(key, || work_out(Some(unread)))
+        }
+        None => Arc::new(work_out(None)),
     };
     let message = headers.exception_template.as_deref().unwrap_or_default();
     decide(&mut told, telling, message, &site, trace.language, rules);
@@ -294,11 +298,10 @@ pub fn tell(thrown: ToldThrown, message: &str, logger: &str, dims: &Dimensions, 
 /// Decides what error an event is, all three steps in one.
 #[must_use]
 pub fn tell_event(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRules) -> Told {
-    let root_class = event.root_class.as_ref().map(Text::decoded);
-    let root_message = event.root_message.as_ref().map(Text::decoded);
-    let root = root_class.as_deref().map(|class| (class, root_message.as_deref()));
+    let root = event.root();
+    let root = root.as_ref().map(|(class, message)| (&**class, message.as_deref()));
     let headers = Arc::new(tell_headers(&event.thrown, root, rules));
-    let thrown = tell_thrown(headers, None, is_short(&event.thrown), &mut KnownSites::new(0), rules);
+    let thrown = tell_thrown(headers, None, is_short(&event.thrown), rules);
     let logger = event.logger.as_ref().map(Text::decoded).unwrap_or_default();
     tell(thrown, &event.message.decoded(), &logger, dims, rules)
 }

@@ -3,9 +3,9 @@
 use quick_cache::unsync::Cache;
 use std::sync::Arc;
 
-/// A memo.
+/// What was worked out before, by the hash of all it was made from.
 #[derive(Debug)]
-pub(super) struct Memo<T> {
+pub struct Memo<T> {
     known: Option<Cache<u128, Arc<T>, quick_cache::UnitWeighter, FoldedKeys>>,
     capacity: usize,
 }
@@ -15,7 +15,8 @@ type FoldedKeys = foldhash::fast::FixedState;
 
 impl<T> Memo<T> {
     /// A memo of at most `capacity` entries; 0 remembers nothing.
-    pub(super) fn new(capacity: usize) -> Self {
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
         let cache = || {
             Cache::with(
                 capacity,
@@ -31,17 +32,31 @@ impl<T> Memo<T> {
         }
     }
 
-    pub(super) fn get(&self, key: u128) -> Option<Arc<T>> {
+    /// What is known under the key.
+    #[must_use]
+    pub fn get(&self, key: u128) -> Option<Arc<T>> {
         self.known.as_ref()?.get(&key).cloned()
     }
 
-    pub(super) fn insert(&mut self, key: u128, value: Arc<T>) {
+    /// What is known under the key, worked out where nothing is.
+    pub fn known_or(&mut self, key: u128, work_out: impl FnOnce() -> T) -> Arc<T> {
+        if let Some(known) = self.get(key) {
+            return known;
+        }
+        let fresh = Arc::new(work_out());
+        self.insert(key, Arc::clone(&fresh));
+        fresh
+    }
+
+    /// Remembers a value.
+    pub fn insert(&mut self, key: u128, value: Arc<T>) {
         if let Some(known) = &mut self.known {
             known.insert(key, value);
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Forgets all.
+    pub fn clear(&mut self) {
         *self = Self::new(self.capacity);
     }
 }

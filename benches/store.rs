@@ -5,8 +5,9 @@
 //! cargo bench --bench store -- questions                    1,000,000 issues, 10,000,000 detail rows, all in 24 hours
 //! cargo bench --bench store -- questions --issues 100000 --details 1000000 --errors 100000
 //! cargo bench --bench store -- questions --keep target/big  builds there once and asks again the next time
+//! cargo bench --bench store -- http --keep target/big       the same store through HTTP: API and pages, 200 of each
 //! ```
-#![allow(missing_docs, reason = "a program of its own")]
+#![allow(missing_docs, unreachable_pub, reason = "a program of its own")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,6 +21,8 @@
     reason = "a bench, not the product"
 )]
 
+#[path = "common/http.rs"]
+mod http;
 #[path = "../tests/synthetic/mod.rs"]
 mod synthetic;
 
@@ -31,6 +34,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthetic::{Event, Numbers, World};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_seismolog");
 const DAY: i64 = 1_795_132_800_000;
 const MINUTE: i64 = 60_000;
 
@@ -43,20 +47,25 @@ fn main() {
     };
     match words.first().map(String::as_str) {
         Some("apply") => apply(number("--records", 1_000_000), number("--flush", 60_000)),
-        Some("questions") => {
+        Some(kind @ ("questions" | "http")) => {
             let keep = words
                 .iter()
                 .position(|word| word == "--keep")
                 .map(|at| PathBuf::from(&words[at + 1]));
-            questions(
-                number("--issues", 1_000_000),
-                number("--details", 10_000_000),
-                number("--errors", 5_000),
-                number("--runs", 15),
-                keep,
-            );
+            let temporary = tempfile::tempdir_in("target").unwrap();
+            let folder = keep.unwrap_or_else(|| temporary.path().to_owned());
+            let (issues, errors) = (number("--issues", 1_000_000), number("--errors", 5_000));
+            if !folder.join("seismolog.db").exists() {
+                build(&folder, issues, number("--details", 10_000_000), errors);
+            }
+            if kind == "http" {
+                let window = (DAY, DAY + 1_440 * MINUTE);
+                http::questions(PROGRAM, &folder, number("--runs", 200), window);
+            } else {
+                questions(&folder, issues, errors, number("--runs", 15));
+            }
         }
-        Some(_) | None => println!("apply or questions; see the head of benches/store.rs"),
+        Some(_) | None => println!("apply, questions or http; see the head of benches/store.rs"),
     }
 }
 
@@ -196,13 +205,8 @@ fn build(folder: &Path, issues: usize, details: usize, errors: usize) {
     println!("built in {:.0?}, apply {spent:.0?}", begin.elapsed());
 }
 
-fn questions(issues: usize, details: usize, errors: usize, runs: usize, keep: Option<PathBuf>) {
-    let temporary = tempfile::tempdir_in("target").unwrap();
-    let folder = keep.unwrap_or_else(|| temporary.path().to_owned());
-    if !folder.join("seismolog.db").exists() {
-        build(&folder, issues, details, errors);
-    }
-    let reader = Store::open_read_only(&folder, StoreOptions::default()).unwrap();
+fn questions(folder: &Path, issues: usize, errors: usize, runs: usize) {
+    let reader = Store::open_read_only(folder, StoreOptions::default()).unwrap();
     let totals = reader.totals().unwrap();
     println!(
         "{} issues, {} fingerprints, {} details, {} events, {:.2} GB",

@@ -10,7 +10,7 @@ pub struct FoldLimits {
 }
 
 impl Default for FoldLimits {
-    /// 50,000 cells and 48 MB: with two flushes in flight and one filling this stays below 150 MB.
+    /// 50,000 cells and 48 MB: with one flush being applied and one filling this stays below 100 MB.
     fn default() -> Self {
         Self {
             keys: 50_000,

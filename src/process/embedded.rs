@@ -177,7 +177,7 @@ impl<E: Reads> Service<E> {
             if let Some(pushed) = pushed {
                 self.take_push(pushed);
             }
-            if self.is_due() && !self.flush(&writer) {
+            if self.is_due(&writer) && !self.flush(&writer) {
                 break;
             }
         }
@@ -259,13 +259,13 @@ impl<E: Reads> Service<E> {
         interval.min(self.plan.flush_interval)
     }
 
-    fn is_due(&self) -> bool {
+    fn is_due(&self, writer: &Writer) -> bool {
         let interval = if self.answers.is_empty() {
             self.plan.flush_interval
         } else {
             PUSH_WAITS.min(self.plan.flush_interval)
         };
-        self.pipeline.is_full() || self.flushed.elapsed() >= interval
+        self.pipeline.is_full() || (self.flushed.elapsed() >= interval && writer.is_idle())
     }
 
     /// Hands over what there is; `false` when the writer gave up.

@@ -151,7 +151,7 @@ impl<E: Reads> Run<E> {
                 self.progress.bytes = bytes_before + reader.received().saturating_sub(from);
                 progress(self.progress);
             }
-            if self.pipeline.is_full() || (look && self.flushed.elapsed() >= self.interval) {
+            if self.pipeline.is_full() || (look && self.flushed.elapsed() >= self.interval && writer.is_idle()) {
                 self.positions.extend(reader.moved());
                 if !self.flush(writer) {
                     break Ok(());

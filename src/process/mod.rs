@@ -6,7 +6,7 @@
 //! dropped. What it does not do: decode, fold or store.
 //!
 //! ```text
-//! files ─┐                                     bounded, one flush
+//! files ─┐                                          one at a time
 //! stdin ─┼─► pipeline thread: engine + fold ──────────────────────► writer thread: grouping + Sink::apply
 //! push  ─┘        ▲                                                     │
 //!                 └──────────── a push is answered when its flush is durable

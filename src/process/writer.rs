@@ -8,6 +8,7 @@ use crate::fold::{Flush, Fold, Ledger, SourcePosition};
 use crate::telemetry::metrics::{self, Metric};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -78,10 +79,13 @@ pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
     thread: JoinHandle<WriteReport>,
     stop: Stop,
+    /// Jobs handed over whose fate is still open.
+    open: Arc<AtomicUsize>,
 }
 
-/// How many flushes wait beside the one being applied. One keeps both threads busy; more would only cost memory.
-const WAITING: usize = 1;
+/// How many flushes wait beside the one being applied. None: a fold that is full while another is being applied waits
+/// where it was filled, which keeps both threads as busy as a queue would and costs the memory of one fold less.
+const WAITING: usize = 0;
 
 /// A pause grows from the first to the second while a sink refuses.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
@@ -91,23 +95,33 @@ impl Writer {
         let (jobs, queue) = sync_channel(WAITING);
         let stop = stop.clone();
         let asked = stop.clone();
+        let open = Arc::new(AtomicUsize::new(0));
+        let applied = Arc::clone(&open);
         let thread = std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || write_all(sink, &queue, on_failure, &asked))
+            .spawn(move || write_all(sink, &queue, on_failure, &asked, &applied))
             .map_err(ProcessError::Thread)?;
         Ok(Self {
             jobs: Some(jobs),
             thread,
             stop,
+            open,
         })
     }
 
-    /// Hands a fold over, waiting while one waits already. `false` when the writer gave up.
+    /// Hands a fold over, waiting while another is being applied. `false` when the writer gave up.
     pub(super) fn hand_over(&self, job: Job) -> bool {
         let Some(jobs) = &self.jobs else {
             return false;
         };
+        self.open.fetch_add(1, Ordering::Relaxed);
         jobs.send(job).is_ok()
+    }
+
+    /// Whether a job handed over now would be taken at once, or refused at once as the writer gave up. While it is
+    /// not, a fold that is not full is better filled on: what repeats in it is written once.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0 || self.gave_up()
     }
 
     /// Whether the writer gave up.
@@ -124,7 +138,13 @@ impl Writer {
     }
 }
 
-fn write_all(mut sink: Box<dyn Sink>, queue: &Receiver<Job>, on_failure: OnFailure, stop: &Stop) -> WriteReport {
+fn write_all(
+    mut sink: Box<dyn Sink>,
+    queue: &Receiver<Job>,
+    on_failure: OnFailure,
+    stop: &Stop,
+    open: &AtomicUsize,
+) -> WriteReport {
     let mut totals = Totals::default();
     let mut fingerprints: HashSet<Fingerprint, foldhash::fast::RandomState> = HashSet::default();
     while let Ok(job) = queue.recv() {
@@ -154,6 +174,9 @@ fn write_all(mut sink: Box<dyn Sink>, queue: &Receiver<Job>, on_failure: OnFailu
             // Who asked may have gone away; the records are stored all the same.
             drop(answer.to.send(Ok(answer.outcomes)));
         }
+        // What the flush held is gone from memory before the next fold is asked for.
+        drop(flush);
+        open.fetch_sub(1, Ordering::Relaxed);
     }
     WriteReport { totals, error: None }
 }

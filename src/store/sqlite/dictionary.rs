@@ -8,19 +8,41 @@ use std::collections::HashMap;
 /// Values the writer remembers at most, before it forgets them all and looks them up again.
 const REMEMBERED: usize = 200_000;
 
+/// A dictionary of a new store holds no more than the values of closed sets.
+const NEW: usize = 64;
+
 /// The writer's side: finds or makes the number of a value.
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
     known: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    /// The value asked for last, by field: most fields hardly change from one sample to the next.
+    last: Vec<(String, u32)>,
     next: HashMap<u8, u32, foldhash::fast::FixedState>,
     key: String,
+    /// Whether `known` holds all there is, so that what it does not hold is new and need not be searched for.
+    complete: bool,
 }
 
 impl Dictionary {
+    /// What the dictionary of a store holds, as far as it is small.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut dictionary = Self::default();
+        let mut read = connection.prepare("SELECT field, id, text FROM dictionary LIMIT ?1")?;
+        let mut rows = read.query([i64::try_from(NEW).unwrap_or(0)])?;
+        while let Some(row) = rows.next()? {
+            let key = format!("{}{}", char::from(row.get::<_, u8>(0)?), row.get_ref(2)?.as_str()?);
+            dictionary.known.insert(key.into(), row.get(1)?);
+        }
+        dictionary.complete = dictionary.known.len() < NEW;
+        Ok(dictionary)
+    }
+
     /// Forgets everything: after a flush that was taken back.
     pub(super) fn forget(&mut self) {
         self.known.clear();
+        self.last.clear();
         self.next.clear();
+        self.complete = false;
     }
 
     /// The number of a value, made when it is new; 0 for no value and for fields without a dictionary.
@@ -28,6 +50,26 @@ impl Dictionary {
         let (Some(text), Some(code)) = (text, field_code(field)) else {
             return Ok(0);
         };
+        let place = usize::from(code);
+        if let Some((last, id)) = self.last.get(place)
+            && last == text
+            && *id > 0
+        {
+            return Ok(*id);
+        }
+        let id = self.look_up(connection, code, text)?;
+        if self.last.len() <= place {
+            self.last.resize(place + 1, Default::default());
+        }
+        if let Some(last) = self.last.get_mut(place) {
+            last.0.clear();
+            last.0.push_str(text);
+            last.1 = id;
+        }
+        Ok(id)
+    }
+
+    fn look_up(&mut self, connection: &Connection, code: u8, text: &str) -> rusqlite::Result<u32> {
         self.key.clear();
         self.key.push(char::from(code));
         self.key.push_str(text);
@@ -36,8 +78,14 @@ impl Dictionary {
         }
         if self.known.len() >= REMEMBERED {
             self.known.clear();
+            self.complete = false;
         }
-        let id = match find(connection, code, text)? {
+        let found = if self.complete {
+            None
+        } else {
+            find(connection, code, text)?
+        };
+        let id = match found {
             Some(id) => id,
             None => self.insert(connection, code, text)?,
         };

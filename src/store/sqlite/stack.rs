@@ -93,7 +93,7 @@ fn common_tail<'a>(base: &str, text: &'a str) -> Option<&'a str> {
 }
 
 /// Bytes compared at once.
-const BLOCK: usize = 64;
+const BLOCK: usize = 256;
 
 /// How many bytes both begin with: blocks first, then the bytes of the block that differs.
 fn same_head(a: &[u8], b: &[u8]) -> usize {

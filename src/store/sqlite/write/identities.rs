@@ -89,6 +89,9 @@ impl WriteSide {
     }
 
     fn find_fingerprint(&self, fingerprint: Fingerprint) -> rusqlite::Result<Option<FingerprintEntry>> {
+        if Self::is_all(self.fingerprints.len(), self.numbers.fingerprints) {
+            return Ok(None);
+        }
         self.connection
             .prepare_cached("SELECT id, identity, stack IS NOT NULL FROM fingerprints WHERE fingerprint = ?1")?
             .query_row([fingerprint.to_bytes()], |row| {
@@ -281,6 +284,9 @@ impl WriteSide {
     fn find_issue(&self, issue: IssueId) -> rusqlite::Result<Option<IssueEntry>> {
         if let Some(entry) = self.issues.get(&issue.0) {
             return Ok(Some(*entry));
+        }
+        if Self::is_all(self.issues.len(), self.numbers.issues) {
+            return Ok(None);
         }
         self.connection
             .prepare_cached("SELECT id FROM issues WHERE issue = ?1")?

@@ -110,7 +110,7 @@ impl WriteSide {
         Ok(Self {
             numbers: Numbers::read(&connection)?,
             states: States::read(&connection)?,
-            dictionary: Dictionary::default(),
+            dictionary: Dictionary::read(&connection)?,
             postings: Postings::default(),
             fingerprints: Cache::new(FINGERPRINTS_REMEMBERED),
             issues: Cache::new(ISSUES_REMEMBERED),
@@ -158,6 +158,12 @@ impl WriteSide {
         self.issues.clear();
         self.series.clear();
         self.stacks.clear();
+    }
+
+    /// Whether so many entries of a memory are all there are, so that what it does not hold is new and need not be
+    /// searched for. A memory holds nothing that is not stored, so the numbers tell.
+    fn is_all(remembered: usize, stored: i64) -> bool {
+        i64::try_from(remembered).is_ok_and(|remembered| remembered == stored)
     }
 
     /// Stores a flush.

@@ -148,11 +148,16 @@ impl WriteSide {
         if let Some(series) = self.series.get(&key) {
             return Ok(*series);
         }
-        let found: Option<u32> = self
-            .connection
-            .prepare_cached("SELECT id FROM series WHERE key = ?1")?
-            .query_row([key.to_be_bytes()], |row| row.get(0))
-            .optional()?;
+        // No number is used twice, so there are at most as many series as numbers were given out.
+        let given_out = i64::from(self.numbers.next_series) - 1;
+        let found: Option<u32> = if Self::is_all(self.series.len(), given_out) {
+            None
+        } else {
+            self.connection
+                .prepare_cached("SELECT id FROM series WHERE key = ?1")?
+                .query_row([key.to_be_bytes()], |row| row.get(0))
+                .optional()?
+        };
         let series = match found {
             Some(series) => series,
             None => {

@@ -134,7 +134,8 @@ fn with_mistake(shared: &Shared, asked: &Asked, mistake: &Problem) -> axum::resp
 struct Found {
     page: Page<Issue>,
     trend: Trends,
-    parts: Trends,
+    /// Events by part, where noise is hidden.
+    parts: Option<Trends>,
     /// All there are, most events first, whatever the window: a sum over the window would search once more.
     categories: Vec<(String, u64)>,
     totals: Option<Totals>,
@@ -161,7 +162,6 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
         sparkline: BARS,
         now: asked.now,
     };
-    let whole = to.saturating_sub(from).div_euclid(60_000) + 1;
     let trend = |by: &str, step_minutes: i64, query: &crate::query::Query, top: usize| {
         let ask = TrendsAsk {
             by: by.to_owned(),
@@ -175,10 +175,18 @@ async fn find(shared: &Shared, asked: &Asked) -> Result<Found, Oops> {
         shared.ask(move |reader| reader.trends(&ask))
     };
     let step = step_minutes(None, asked.window)?;
+    // In the steps of the chart: a bucket begins at a multiple of its width, so one as wide as the window would take in
+    // what lies before it.
+    let parts = async {
+        if asked.noise {
+            return Ok(None);
+        }
+        trend("part", step, &typed, 3).await.map(Some)
+    };
     let (page, trend_, parts, categories) = tokio::join!(
         shared.ask(move |reader| reader.errors(&errors)),
         trend("severity", step, &query, 5),
-        trend("part", whole, &typed, 3),
+        parts,
         shared.ask(|reader| reader.values("category", "", 40)),
     );
     let page = page?;
@@ -201,7 +209,10 @@ fn chips(asked: &Asked, found: &Found) -> Markup {
         let series = trends.series.iter().find(|s| s.value == value);
         series.map_or(0, |s| s.count)
     };
-    let noise = count_of(&found.parts, Part::Noise.as_str());
+    let noise = found
+        .parts
+        .as_ref()
+        .map_or(0, |parts| count_of(parts, Part::Noise.as_str()));
     let hidden = !asked.noise && noise > 0;
     let keep: Vec<(&str, &str)> = asked
         .pairs()

@@ -2,7 +2,8 @@
 //!
 //! Stacks of one fingerprint are nearly the same text: a message here, a lambda number there. Stored by content hash,
 //! three of four would be kept in full (measured on the steady mix: 23 % repeat exactly); as a patch against the first
-//! one they are the few lines that differ, at the cost of comparing lines.
+//! one they are the few lines that differ, at the cost of comparing lines. Of a line that differs only what differs is
+//! kept (a class, a lambda's number), so that most patches are too short to be worth compressing.
 
 use super::bytes::{put, put_text, take, take_text};
 use std::cell::RefCell;
@@ -53,7 +54,8 @@ pub(super) fn diff(base: &str, text: &str) -> Vec<u8> {
     let mut patch = Patch::default();
     patch.copy(0, head_lines);
     let base: Vec<&str> = base.map_or_else(Vec::new, |base| base.split('\n').collect());
-    let mut at = 0;
+    // The next line of the base, and how many lines since the last one that was found were not.
+    let (mut at, mut missed) = (0, 0);
     for line in text.into_iter().flat_map(|text| text.split('\n')) {
         let found = base
             .iter()
@@ -64,13 +66,41 @@ pub(super) fn diff(base: &str, text: &str) -> Vec<u8> {
         match found {
             Some((place, _)) => {
                 patch.copy(head_lines + place, 1);
-                at = place + 1;
+                (at, missed) = (place + 1, 0);
             }
-            None => patch.line(line),
+            None => {
+                let place = at + missed;
+                missed += 1;
+                match base.get(place).and_then(|other| changed(other, line)) {
+                    Some(change) => patch.changed(head_lines + place, &change),
+                    None => patch.line(line),
+                }
+            }
         }
     }
     patch.copy(head_lines + base.len(), tail.map_or(0, |tail| lines_in(tail) + 1));
     patch.finish()
+}
+
+/// A line as a change of another: bytes kept of its beginning and of its end, and what stands between.
+struct Change<'a> {
+    head: usize,
+    tail: usize,
+    middle: &'a str,
+}
+
+/// Lines that share less than this many bytes have nothing to do with each other.
+const LEAST_SHARED: usize = 16;
+
+fn changed<'a>(base: &str, line: &'a str) -> Option<Change<'a>> {
+    // What both have in common ends inside a character in both or in neither.
+    let head = line.floor_char_boundary(same_head(base.as_bytes(), line.as_bytes()));
+    let (base, line) = (base.get(head..)?, line.get(head..)?);
+    let from = line.len() - same_tail(base.as_bytes(), line.as_bytes());
+    let from = (from..=line.len()).find(|from| line.is_char_boundary(*from))?;
+    let tail = line.len() - from;
+    let middle = line.get(..from)?;
+    (head + tail >= LEAST_SHARED).then_some(Change { head, tail, middle })
 }
 
 /// The whole lines, each with its end, with which both begin.
@@ -158,15 +188,24 @@ impl Patch {
         put_text(&mut self.bytes, line);
     }
 
+    fn changed(&mut self, place: usize, change: &Change<'_>) {
+        self.put_copied();
+        put(&mut self.bytes, 1);
+        for number in [place, change.head, change.tail] {
+            put(&mut self.bytes, u64::try_from(number).unwrap_or(0));
+        }
+        put_text(&mut self.bytes, change.middle);
+    }
+
     fn put_copied(&mut self) {
         let (start, count) = std::mem::take(&mut self.copied);
         if count > 0 {
-            put(&mut self.bytes, u64::try_from(count).unwrap_or(0));
+            put(&mut self.bytes, u64::try_from(count).unwrap_or(0).saturating_add(1));
             put(&mut self.bytes, u64::try_from(start).unwrap_or(0));
         }
     }
 
-    /// The patch with its form in front: 0 as it is, 1 compressed.
+    /// The patch with its form in front: 2 as it is, 3 compressed. (0 and 1 are the same without changed lines.)
     fn finish(mut self) -> Vec<u8> {
         self.put_copied();
         let mut out = Vec::with_capacity(self.bytes.len() + 1);
@@ -174,10 +213,10 @@ impl Patch {
             && let Some(packed) = PATCH_PACKER.with_borrow_mut(|packer| packed(packer, 1, &self.bytes))
             && packed.len() < self.bytes.len()
         {
-            out.push(1);
+            out.push(3);
             out.extend_from_slice(&packed);
         } else {
-            out.push(0);
+            out.push(2);
             out.extend_from_slice(&self.bytes);
         }
         out
@@ -189,7 +228,7 @@ pub(super) fn patched(base: &str, stored: &[u8]) -> Option<String> {
     let (form, rest) = stored.split_first()?;
     let unpacked;
     let mut rest = match form {
-        0 => rest,
+        0 | 2 => rest,
         _ => {
             unpacked = zstd::stream::decode_all(rest)
                 .ok()
@@ -207,9 +246,17 @@ pub(super) fn patched(base: &str, stored: &[u8]) -> Option<String> {
         out.push_str(line);
     };
     while !rest.is_empty() {
-        let count = usize::try_from(take(&mut rest)?).ok()?;
-        if count == 0 {
+        let told = usize::try_from(take(&mut rest)?).ok()?;
+        let with_changes = *form >= 2;
+        let count = told.saturating_sub(usize::from(with_changes));
+        if told == 0 {
             push(take_text(&mut rest)?);
+        } else if count == 0 {
+            let mut number = || usize::try_from(take(&mut rest)?).ok();
+            let (line, head, tail) = (base.get(number()?)?, number()?, number()?);
+            let middle = take_text(&mut rest)?;
+            let (head, tail) = (line.get(..head)?, line.get(line.len().checked_sub(tail)?..)?);
+            push(&[head, middle, tail].concat());
         } else {
             let start = usize::try_from(take(&mut rest)?).ok()?;
             for line in base.get(start..start.checked_add(count)?)? {
@@ -232,31 +279,50 @@ mod tests {
         }
 
         #[test]
+        fn a_changed_line_is_the_line(
+            lines in prop::collection::vec(("[a-cé検\u{1f600}]{0,24}", "[a-cé検]{0,3}", "[a-cè検\u{1f601}]{0,24}"), 0..8),
+            changes in prop::collection::vec("[a-cê検\u{1f602}]{0,3}", 0..8),
+        ) {
+            let text = |middles: &mut dyn Iterator<Item = &String>| -> String {
+                let lines = lines.iter().map(|(head, middle, tail)| format!("{head}{}{tail}\n", middles.next().unwrap_or(middle)));
+                lines.collect()
+            };
+            let (base, other) = (text(&mut std::iter::empty()), text(&mut changes.iter()));
+            prop_assert_eq!(patched(&base, &diff(&base, &other)), Some(other));
+        }
+
+        #[test]
         fn broken_patches_give_nothing_or_something_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let _ = patched("a\nb\nc", &bytes);
+            let _ = patched("a\nb\nan é in a longer line", &bytes);
         }
     }
 
     #[test]
     fn long_texts_are_the_same_as_far_as_they_are() {
-        let long = "x".repeat(200);
-        for at in [0, 1, 63, 64, 65, 127, 128, 199] {
+        let long = "x".repeat(800);
+        for at in [0, 1, 255, 256, 257, 511, 512, 543, 544, 545, 799] {
             let mut other = long.clone().into_bytes();
             other[at] = b'y';
             assert_eq!(same_head(long.as_bytes(), &other), at);
-            assert_eq!(same_tail(long.as_bytes(), &other), 199 - at);
+            assert_eq!(same_tail(long.as_bytes(), &other), 799 - at);
         }
     }
 
     #[test]
-    fn one_changed_line_costs_one_line() {
+    fn a_patch_without_changed_lines_is_still_read() {
+        let old = [0, 2, 0, 0, 3, b'n', b'e', b'w', 1, 2];
+        assert_eq!(patched("a\nb\nc", &old).as_deref(), Some("a\nb\nnew\nc"));
+    }
+
+    #[test]
+    fn one_changed_line_costs_what_changed() {
         let frames: String = (0..40)
             .map(|n| format!("\tat com.acme.Job.map{n}(Job.java:{n})\n"))
             .collect();
         let base = format!("java.lang.IllegalStateException: order 17\n{frames}");
         let text = format!("java.lang.IllegalStateException: order 4711\n{frames}");
         let patch = diff(&base, &text);
-        assert!(patch.len() < 64, "{}", patch.len());
+        assert!(patch.len() < 20, "{}", patch.len());
         assert_eq!(patched(&base, &patch), Some(text));
         assert_eq!(unpack(&pack(&base)), Some(base));
     }

@@ -7,7 +7,7 @@ use super::codes::Doc;
 use crate::query::Pattern;
 use crate::store::wanted::{Wanted, wanted};
 use crate::store::words::{Parts, cut};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// What is indexed of a document.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +30,24 @@ pub(super) fn insert(connection: &Connection, doc: Doc, texts: &Texts<'_>) -> ru
             "INSERT INTO texts(rowid, message, template, exception, stack, parts) VALUES (?1,?2,?3,?4,?5,?6)",
         )?
         .execute(params![doc.row(), message, template, exception, stack, parts.text])?;
+    Ok(())
+}
+
+/// How the index is written: up to so many bytes of new words are gathered before they become a segment, and so many
+/// segments before they are merged. With what FTS5 does by itself (1 MB, 4) a load of new errors spends a quarter of
+/// its writing on merging what it wrote a moment ago.
+const WRITING: [(&str, i64); 2] = [("hashsize", 8 << 20), ("automerge", 8)];
+
+/// Has the index written as [`WRITING`] says; it keeps that by itself from then on.
+pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    for (name, value) in WRITING {
+        let present: Option<i64> = connection
+            .query_row("SELECT v FROM texts_config WHERE k = ?1", [name], |row| row.get(0))
+            .optional()?;
+        if present != Some(value) {
+            connection.execute("INSERT INTO texts(texts, rank) VALUES (?1, ?2)", params![name, value])?;
+        }
+    }
     Ok(())
 }
 

@@ -107,6 +107,7 @@ impl quick_cache::Weighter<u32, Arc<str>> for StackBytes {
 impl WriteSide {
     pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(128);
+        super::text::tune(&connection)?;
         Ok(Self {
             numbers: Numbers::read(&connection)?,
             states: States::read(&connection)?,

@@ -176,6 +176,65 @@ fn a_failure_of_thousands_of_kinds_of_errors_stays_bounded_and_loses_no_count() 
     assert!(alerts[0]["followers"].as_array().unwrap().len() <= 256);
 }
 
+const PG_DOWN: &str = "org.postgresql.util.PSQLException: Connection to pg-ods:5432 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections.\n\tat org.postgresql.core.v3.ConnectionFactoryImpl.openConnectionImpl(ConnectionFactoryImpl.java:342)\nCaused by: java.net.ConnectException: Connection refused\n\tat java.base/sun.nio.ch.Net.pollConnect(Native Method)\n";
+
+#[test]
+fn a_dependency_that_fails_in_fifteen_jobs_is_one_incident() {
+    let mut logs = String::new();
+    for job in 0..15 {
+        for again in 0..4 {
+            let second = 100 + job * 3 + again * 40;
+            logs += &task_failed(second, &format!("to-pg-{job}"), PG_DOWN);
+            logs += &restarting(second + 1, &format!("to-pg-{job}"));
+        }
+    }
+    let alerts = simulate(&logs);
+    assert!(alerts.len() <= 4, "{alerts:#?}");
+    let incidents: Vec<&Value> = alerts.iter().filter(|alert| alert["level"] == "platform").collect();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(incidents[0]["rule"], "shared_failure");
+    assert_eq!(incidents[0]["jobs"].as_array().unwrap().len(), 15);
+    assert!(incidents[0]["title"].as_str().unwrap().starts_with("15 jobs fail: PSQLException"));
+}
+
+#[test]
+fn bugs_of_several_jobs_at_once_are_no_incident() {
+    let mut logs = String::new();
+    for job in 0..5 {
+        logs += &task_failed(100, &format!("job-{job}"), NPE);
+    }
+    let alerts = simulate(&logs);
+    assert_eq!(alerts.len(), 5);
+    assert!(alerts.iter().all(|alert| alert["level"] == "basic"));
+}
+
+/// What `sample-logs/README.md` tells as stories, as alerts.
+#[test]
+fn the_stories_of_the_sample_logs_are_alerts_with_their_roots() {
+    let run = Command::cargo_bin("seismolog")
+        .unwrap()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["alerts", "simulate", "sample-logs", "--output", "jsonl"])
+        .assert()
+        .success();
+    let out = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+    let alerts: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |job: &str, error_type: &str| {
+        let same = |alert: &&Value| alert["job_name"] == job && alert["error_type"] == error_type;
+        alerts.iter().filter(same).count()
+    };
+    assert_eq!(of("dws-user-agg", "checkpoint_expired"), 4, "four rounds of a checkpoint spiral");
+    assert_eq!(of("trade-shuffle", "remote_tm_closed"), 1, "a killed TaskManager");
+    assert_eq!(of("ads-attribution", "tm_shutting_down"), 1, "TaskManagers evicted");
+    assert_eq!(of("promo-tree", "stack_overflow"), 1);
+    assert_eq!(of("session-cache", "oom_heap"), 3);
+    let incident = |alert: &&Value| alert["rule"] == "shared_failure" && alert["error_type"] == "jdbc_reconnect_failed";
+    assert!(alerts.iter().any(|alert| incident(&alert)), "PostgreSQL down under four jobs");
+    let cancelled = |alert: &&Value| alert["started_at"].as_str().unwrap().starts_with("2026-11-20T16:3");
+    assert_eq!(alerts.iter().filter(cancelled).count(), 0, "a user who cancels a job is no failure");
+    assert!(alerts.iter().all(|alert| alert["part"] != "noise"));
+}
+
 #[test]
 fn bad_input_is_told() {
     let run = |input: &str, what: &[&str]| {

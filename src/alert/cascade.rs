@@ -19,6 +19,8 @@ struct Written {
     #[serde(default)]
     last_resort: Vec<String>,
     #[serde(default)]
+    shared: Vec<String>,
+    #[serde(default)]
     consequences: Vec<WrittenConsequence>,
 }
 
@@ -49,6 +51,7 @@ pub struct Cascades {
     failed: RegexSet,
     states: HashSet<String>,
     last_resort: HashSet<String>,
+    shared: HashSet<String>,
     consequences: Vec<Consequence>,
 }
 
@@ -56,11 +59,11 @@ pub struct Cascades {
 const CLOCKS_DIFFER_NANOS: i64 = 5_000_000_000;
 
 impl Cascades {
-    /// Reads `cascades.yaml`; `known` says which error types there are.
+    /// Reads `cascades.yaml`; `known` says which error types there are, `categories` which categories.
     ///
     /// # Errors
     /// All faults.
-    pub fn from_yaml(text: &str, known: &HashSet<&str>) -> Result<Self, Vec<Fault>> {
+    pub fn from_yaml(text: &str, known: &HashSet<&str>, categories: &HashSet<&str>) -> Result<Self, Vec<Fault>> {
         let fault = |rule: Option<String>, line, what: String, advice: String| Fault {
             file: FILE.to_owned(),
             line,
@@ -70,29 +73,29 @@ impl Cascades {
         };
         let written: Written = serde_yaml_ng::from_str(text).map_err(|error| {
             let line = error.location().map(|at| at.line());
-            let advice = "the file has failed, states, last_resort and consequences (why, trailing, of, are)";
+            let advice = "the file has failed, states, last_resort, shared and consequences (why, trailing, of, are)";
             vec![fault(None, line, error.to_string(), advice.to_owned())]
         })?;
         let mut faults = Vec::new();
+        let unknown = |place: &str, what: &str, name: &str, known: &HashSet<&str>| {
+            let advice = match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("name {what} of errors/*.yaml"),
+            };
+            let what = format!("{name:?} is no {}", what.trim_start_matches("a ").trim_start_matches("an "));
+            fault(Some(place.to_owned()), None, what, advice)
+        };
         let named = [("states", &written.states), ("last_resort", &written.last_resort)];
         let of_consequences = written
             .consequences
             .iter()
             .flat_map(|one| [(one.why.as_str(), &one.of), (one.why.as_str(), &one.are)]);
         for (place, types) in named.into_iter().chain(of_consequences) {
-            for name in types.iter().filter(|name| !known.contains(name.as_str())) {
-                let advice = match nearest(name, known.iter().copied()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "name a type of errors/*.yaml".to_owned(),
-                };
-                faults.push(fault(
-                    Some(place.to_owned()),
-                    None,
-                    format!("{name:?} is no error type"),
-                    advice,
-                ));
-            }
+            let unknown_types = types.iter().filter(|name| !known.contains(name.as_str()));
+            faults.extend(unknown_types.map(|name| unknown(place, "an error type", name, known)));
         }
+        let unknown_categories = written.shared.iter().filter(|name| !categories.contains(name.as_str()));
+        faults.extend(unknown_categories.map(|name| unknown("shared", "a category", name, categories)));
         let failed = RegexSet::new(&written.failed).map_err(|error| {
             let advice = "write expressions of the Rust crate regex".to_owned();
             faults.push(fault(Some("failed".to_owned()), None, error.to_string(), advice));
@@ -102,6 +105,7 @@ impl Cascades {
                 failed,
                 states: written.states.into_iter().collect(),
                 last_resort: written.last_resort.into_iter().collect(),
+                shared: written.shared.into_iter().collect(),
                 consequences: written.consequences.into_iter().map(Consequence::from).collect(),
             }),
             Ok(_) | Err(()) => Err(faults),
@@ -124,6 +128,12 @@ impl Cascades {
     #[must_use]
     pub fn is_last_resort(&self, error_type: &str) -> bool {
         self.last_resort.contains(error_type)
+    }
+
+    /// Whether several jobs may depend on what fails with a type of this category.
+    #[must_use]
+    pub fn is_shared(&self, category: &str) -> bool {
+        self.shared.contains(category)
     }
 
     /// Why an error first seen at `first` is the consequence of one of `others` (type, nanoseconds of the first).
@@ -163,7 +173,7 @@ mod tests {
     const TABLE: &str = "failed: ['to FAILED']\nconsequences:\n  - why: w\n    of: [a]\n    are: [b]\n  - why: t\n    trailing: true\n    of: [c]\n    are: [b]\n";
 
     fn read(text: &str) -> Result<Cascades, Vec<Fault>> {
-        Cascades::from_yaml(text, &HashSet::from(["a", "b", "c"]))
+        Cascades::from_yaml(text, &HashSet::from(["a", "b", "c"]), &HashSet::from(["jdbc"]))
     }
 
     #[test]
@@ -188,6 +198,16 @@ mod tests {
         let faults = read(&text).unwrap_err();
         assert_eq!(faults.len(), 1);
         assert!(faults[0].to_string().contains("\"aa\" is no error type"), "{}", faults[0]);
+    }
+
+    #[test]
+    fn a_category_that_does_not_exist_is_named_with_the_nearest() {
+        let faults = read(&format!("{TABLE}shared: [jdbcs]\n")).unwrap_err();
+        assert!(
+            faults[0].to_string().contains("\"jdbcs\" is no category; did you mean `jdbc`?"),
+            "{}",
+            faults[0]
+        );
     }
 
     #[test]

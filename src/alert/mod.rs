@@ -8,12 +8,14 @@
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
 //! - [`failure`]: one failure of one job: its root and its followers.
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
+//! - `shared`: jobs that fail together, because something they share has failed.
 //! - [`replay`]: the past, played by its own time.
 
 pub mod cascade;
 pub mod failure;
 mod notice;
 pub mod replay;
+mod shared;
 mod sighting;
 pub mod watch;
 

@@ -1,7 +1,7 @@
 //! An alert as everybody gets it: in the terminal, the API, the feeds and the topic alike.
 
 use super::failure::{Failure, Member};
-use super::{Cascades, Subject, watch::BeganAs};
+use super::Cascades;
 use crate::event::{EventTime, Fingerprint, Severity};
 use serde::Serialize;
 use std::fmt;
@@ -14,9 +14,9 @@ pub struct AlertId(pub u128);
 impl AlertId {
     /// The id of what a rule saw beginning at a time.
     #[must_use]
-    pub fn of(rule: &str, subject: &Subject, began: EventTime) -> Self {
+    pub fn of(rule: &str, whose: &str, began: EventTime) -> Self {
         let mut hash = Xxh3::new();
-        for part in [rule, &subject.to_string()] {
+        for part in [rule, whose] {
             hash.update(part.as_bytes());
             hash.update(&[0]);
         }
@@ -49,6 +49,8 @@ impl Serialize for AlertId {
 pub enum Level {
     /// On for every job.
     Basic,
+    /// Over all jobs.
+    Platform,
 }
 
 /// Where an alert stands in its life.
@@ -95,7 +97,7 @@ pub struct Follower {
 pub struct Alert {
     /// Id.
     pub id: AlertId,
-    /// The rule that judged: `job_failed` or `error_burst`.
+    /// The rule that judged: `job_failed`, `error_burst` or `shared_failure`.
     pub rule: &'static str,
     /// Whose rule it is.
     pub level: Level,
@@ -111,6 +113,9 @@ pub struct Alert {
     /// Id of the job, where one was told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
+    /// The jobs of an alert over several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<String>,
     /// Type of the root.
     pub error_type: String,
     /// Exception of the root.
@@ -131,12 +136,28 @@ pub struct Alert {
     pub value: u64,
 }
 
+/// What an alert says beside what was seen.
+#[derive(Debug)]
+pub(super) struct Heading {
+    /// The rule that judged.
+    pub(super) rule: &'static str,
+    /// Whose rule it is.
+    pub(super) level: Level,
+    /// Who it happened to, for the title.
+    pub(super) who: String,
+    /// What happened to them, for the title.
+    pub(super) verb: &'static str,
+    /// The job, where it is one.
+    pub(super) job_name: Option<String>,
+    /// The jobs, where they are several.
+    pub(super) jobs: Vec<String>,
+}
+
 impl Alert {
     /// The alert of a failure; nothing where nothing was seen of it.
     pub(super) fn of(
         id: AlertId,
-        subject: &Subject,
-        began: BeganAs,
+        heading: Heading,
         state: State,
         failure: &Failure,
         cascades: &Cascades,
@@ -151,13 +172,14 @@ impl Alert {
         };
         Some(Self {
             id,
-            rule: began.rule(),
-            level: Level::Basic,
+            rule: heading.rule,
+            level: heading.level,
             state,
             severity: failure.severity(),
-            title: title(subject, began, root),
-            job_name: subject.job().map(|job| job.to_string()),
+            title: title(&heading, root),
+            job_name: heading.job_name,
             job_id: told.clone().find_map(|one| one.job_id.as_deref()).map(str::to_owned),
+            jobs: heading.jobs,
             error_type: root.identity.error_type.to_string(),
             exception: root.identity.exception.clone(),
             exception_chain: root.identity.exception_chain.clone(),
@@ -183,7 +205,7 @@ impl Alert {
 }
 
 /// `risk-feature failed: CheckpointException: Checkpoint expired before completing.`
-fn title(subject: &Subject, began: BeganAs, root: &Member) -> String {
+fn title(heading: &Heading, root: &Member) -> String {
     let identity = &root.identity;
     let said = identity.exception_template.as_deref().filter(|said| !said.is_empty());
     let what = match (&identity.exception, said) {
@@ -192,8 +214,7 @@ fn title(subject: &Subject, began: BeganAs, root: &Member) -> String {
         (None, _) => identity.template.clone(),
     };
     let first_line = what.lines().next().unwrap_or_default();
-    let verb = began.verb();
-    shortened(&format!("{subject} {verb}: {first_line}"))
+    shortened(&format!("{} {}: {first_line}", heading.who, heading.verb))
 }
 
 /// A title is a line: what is longer is cut, with an ellipsis.

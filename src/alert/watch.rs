@@ -4,14 +4,18 @@
 //! cause. Errors that come before it (the root mostly does) and after it belong to it; so it waits a little before it
 //! speaks, and corrects itself when a better root is told later.
 //!
+//! Where several jobs fail with one type of root, an incident tells of them together.
+//!
 //! Time is event time: it is as late as the latest [`Watch::advance`]. A replayed past gives the alerts it gave then.
 
 use super::failure::Failure;
+use super::notice::{Heading, Level};
+use super::shared::{Candidate, Incidents};
 use super::{Alert, AlertId, Cascades, Sighting, State, Subject};
 use crate::event::{EventTime, Fingerprint, Group, Part, Severity};
 use hashbrown::HashMap;
 use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How long is waited for what.
@@ -103,6 +107,7 @@ pub struct Watch {
     subjects: HashMap<Subject, One, foldhash::fast::RandomState>,
     /// Alerts that turned out to be others told before.
     ended: Vec<Alert>,
+    incidents: Incidents,
 }
 
 impl Watch {
@@ -117,6 +122,7 @@ impl Watch {
             patience,
             subjects: HashMap::default(),
             ended: Vec::new(),
+            incidents: Incidents::default(),
         }
     }
 
@@ -201,14 +207,28 @@ impl Watch {
     pub fn advance(&mut self, now: EventTime) -> Vec<Alert> {
         let (cascades, patience) = (&self.cascades, &self.patience);
         let mut alerts = std::mem::take(&mut self.ended);
+        let mut by_root: BTreeMap<Arc<str>, Vec<Candidate<'_>>> = BTreeMap::new();
+        for (subject, one) in &self.subjects {
+            let Some(open) = one.open.as_ref().filter(|open| now >= open.due && !open.is_over(now, patience)) else {
+                continue;
+            };
+            let failure = &open.failure;
+            if let Some(root) = failure.root(cascades).filter(|root| cascades.is_shared(&root.identity.category)) {
+                let alike = by_root.entry(Arc::clone(&root.identity.error_type)).or_default();
+                alike.push(Candidate { subject, failure });
+            }
+        }
+        alerts.extend(self.incidents.look(&by_root, cascades));
         for (subject, one) in &mut self.subjects {
             if let Some(open) = &mut one.open {
-                let is_over = now.nanos() > open.last.nanos().saturating_add(patience.quiet_nanos);
-                if is_over || now >= open.due {
+                let is_over = open.is_over(now, patience);
+                if (is_over || now >= open.due) && !open.is_told_by(&self.incidents, cascades) {
                     alerts.extend(open.tell(subject, State::Firing, cascades));
                 }
                 if is_over {
-                    alerts.extend(open.tell(subject, State::Resolved, cascades));
+                    if open.told.is_some() {
+                        alerts.extend(open.tell(subject, State::Resolved, cascades));
+                    }
                     one.open = None;
                 }
             }
@@ -219,15 +239,19 @@ impl Watch {
         alerts
     }
 
-    /// The failures that go on, as alerts; for the end of a replay.
+    /// What goes on, as alerts; for the end of a replay.
     #[must_use]
     pub fn firing(&self) -> Vec<Alert> {
         let cascades = &self.cascades;
-        let open = |(subject, one): (&Subject, &One)| {
+        let alert = |(subject, one): (&Subject, &One)| {
             let open = one.open.as_ref()?;
-            Alert::of(open.id, subject, open.began_as, State::Firing, &open.failure, cascades)
+            if open.is_told_by(&self.incidents, cascades) {
+                return None;
+            }
+            Alert::of(open.id, open.heading(subject), State::Firing, &open.failure, cascades)
         };
-        let mut alerts: Vec<Alert> = self.subjects.iter().filter_map(open).collect();
+        let mut alerts: Vec<Alert> = self.subjects.iter().filter_map(alert).collect();
+        alerts.extend(self.incidents.firing(cascades));
         alerts.sort_by(in_order);
         alerts
     }
@@ -296,7 +320,7 @@ impl One {
         }
         let began = failure.first().unwrap_or(now);
         self.open = Some(Open {
-            id: AlertId::of(began_as.rule(), subject, began),
+            id: AlertId::of(began_as.rule(), &subject.to_string(), began),
             began_as,
             failure,
             due: EventTime::new(now.nanos().saturating_add(patience.settle_nanos), 9),
@@ -307,9 +331,30 @@ impl One {
 }
 
 impl Open {
+    fn is_over(&self, now: EventTime, patience: &Patience) -> bool {
+        now.nanos() > self.last.nanos().saturating_add(patience.quiet_nanos)
+    }
+
+    /// Whether an incident over several jobs tells of it. What was told before it goes on by itself.
+    fn is_told_by(&self, incidents: &Incidents, cascades: &Cascades) -> bool {
+        let root = self.failure.root(cascades);
+        self.told.is_none() && root.is_some_and(|root| incidents.tells_of(&root.identity.error_type))
+    }
+
+    fn heading(&self, subject: &Subject) -> Heading {
+        Heading {
+            rule: self.began_as.rule(),
+            level: Level::Basic,
+            who: subject.to_string(),
+            verb: self.began_as.verb(),
+            job_name: subject.job().map(|job| job.to_string()),
+            jobs: Vec::new(),
+        }
+    }
+
     /// The alert, if there is anything to tell that was not told.
     fn tell(&mut self, subject: &Subject, state: State, cascades: &Cascades) -> Option<Alert> {
-        let alert = Alert::of(self.id, subject, self.began_as, state, &self.failure, cascades)?;
+        let alert = Alert::of(self.id, self.heading(subject), state, &self.failure, cascades)?;
         let telling = Told {
             root: alert.fingerprint,
             severity: alert.severity,

@@ -103,7 +103,9 @@ impl RuleSet {
         let catalogue = note(&mut faults, JobCatalogue::from_yaml(text(&files, "jobs.yaml")));
         let cascades = errors.as_ref().and_then(|errors| {
             let known = errors.iter().map(|rule| &*rule.id).collect();
-            note(&mut faults, Cascades::from_yaml(text(&files, "cascades.yaml"), &known))
+            let categories = errors.iter().map(|rule| &*rule.category).collect();
+            let read = Cascades::from_yaml(text(&files, "cascades.yaml"), &known, &categories);
+            note(&mut faults, read)
         });
         if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades)) =
             (errors, identity, dimensions, catalogue, cascades)

@@ -8,18 +8,29 @@
 )]
 
 use assert_cmd::Command;
+use seismolog::alert::{Patience, replay::Replay};
+use seismolog::engine::{Engine, Outcome};
+use seismolog::rules::RuleSet;
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
 
+/// The alerts of these lines, each as it was told last.
 fn simulate(logs: &str) -> Vec<Value> {
-    let run = Command::cargo_bin("seismolog")
-        .unwrap()
-        .args(["alerts", "simulate", "-", "--output", "jsonl"])
-        .write_stdin(logs)
-        .assert()
-        .success();
-    let out = String::from_utf8(run.get_output().stdout.clone()).unwrap();
-    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(RuleSet::shipped().unwrap()));
+    let mut engine = Engine::new(Arc::clone(&RULES), jiff::tz::TimeZone::UTC);
+    let mut replay = Replay::new(RULES.cascades().clone());
+    for line in logs.lines() {
+        engine.read(line.as_bytes(), &mut |outcome| match outcome {
+            Outcome::Folded(event) => replay.take(&event),
+            Outcome::Rejected(rejection) => panic!("{rejection:?}: {line}"),
+        });
+    }
+    let alerts = replay.play(Patience::default());
+    alerts
+        .iter()
+        .map(|alert| serde_json::to_value(alert).unwrap())
+        .collect()
 }
 
 /// A line of the recipe: second of the day, job, level, logger, message, stack.
@@ -72,7 +83,12 @@ fn a_failure_of_many_lines_is_one_alert_with_its_root() {
     assert_eq!(alert["rule"], "job_failed");
     assert_eq!(alert["value"], 4);
     assert_eq!(alert["followers"][0]["type"], "job_restarting");
-    assert!(alert["title"].as_str().unwrap().starts_with("orders failed: NullPointerException"));
+    assert!(
+        alert["title"]
+            .as_str()
+            .unwrap()
+            .starts_with("orders failed: NullPointerException")
+    );
     assert_eq!(alert["started_at"], "2026-11-20T00:01:40.000Z");
 }
 
@@ -84,7 +100,10 @@ fn a_consequence_that_is_louder_than_its_cause_stays_a_follower() {
     assert_eq!(alerts.len(), 1, "{alerts:#?}");
     assert_eq!(alerts[0]["error_type"], "remote_tm_closed");
     let followers = alerts[0]["followers"].as_array().unwrap();
-    let missing = followers.iter().find(|one| one["type"] == "no_resource_available").unwrap();
+    let missing = followers
+        .iter()
+        .find(|one| one["type"] == "no_resource_available")
+        .unwrap();
     assert!(missing["why"].as_str().unwrap().contains("TaskManager"), "{missing}");
 }
 
@@ -123,11 +142,26 @@ fn failures_with_quiet_between_them_are_two_alerts_and_a_crash_loop_is_one() {
 fn noise_and_single_errors_of_a_job_that_goes_on_are_no_alert() {
     let mut logs = String::new();
     for second in (0..4000).step_by(10) {
-        let message = "Name collision: Group already contains a Metric with the name 'lag'. Metric will not be reported.";
-        logs += &line(second, Some("orders"), "WARN", "org.apache.flink.metrics.MetricGroup", message, None);
+        let message =
+            "Name collision: Group already contains a Metric with the name 'lag'. Metric will not be reported.";
+        logs += &line(
+            second,
+            Some("orders"),
+            "WARN",
+            "org.apache.flink.metrics.MetricGroup",
+            message,
+            None,
+        );
     }
     for second in (0..4000).step_by(100) {
-        logs += &line(second, Some("orders"), "ERROR", "com.acme.Enrich", "skip record", Some(NPE));
+        logs += &line(
+            second,
+            Some("orders"),
+            "ERROR",
+            "com.acme.Enrich",
+            "skip record",
+            Some(NPE),
+        );
     }
     assert_eq!(simulate(&logs), Vec::<Value>::new());
 }
@@ -136,7 +170,14 @@ fn noise_and_single_errors_of_a_job_that_goes_on_are_no_alert() {
 fn a_burst_of_one_error_is_an_alert_though_nothing_failed() {
     let mut logs = String::new();
     for second in 100..130 {
-        logs += &line(second, Some("orders"), "ERROR", "com.acme.Enrich", "skip record", Some(NPE));
+        logs += &line(
+            second,
+            Some("orders"),
+            "ERROR",
+            "com.acme.Enrich",
+            "skip record",
+            Some(NPE),
+        );
     }
     let alerts = simulate(&logs);
     assert_eq!(alerts.len(), 1);
@@ -160,15 +201,26 @@ fn a_process_that_names_no_job_is_told_by_its_place() {
     let alerts = simulate(&line(100, None, "WARN", TASK, FAILED, Some(NPE)));
     assert_eq!(alerts.len(), 1);
     assert!(alerts[0].get("job_name").is_none());
-    assert!(alerts[0]["title"].as_str().unwrap().starts_with("a process on node-1 failed"));
+    assert!(
+        alerts[0]["title"]
+            .as_str()
+            .unwrap()
+            .starts_with("a process on node-1 failed")
+    );
 }
 
 #[test]
 fn a_failure_of_thousands_of_kinds_of_errors_stays_bounded_and_loses_no_count() {
     let mut logs = task_failed(100, "orders", NPE);
-    for kind in 0..2000 {
+    for kind in 0..2000_u32 {
         let mut class = String::new();
-        write!(class, "com.acme.E{}x{}Exception: boom\n\tat com.acme.A.b(A.java:1)\n", char::from(b'a' + (kind % 26) as u8), kind).unwrap();
+        write!(
+            class,
+            "com.acme.E{}x{}Exception: boom\n\tat com.acme.A.b(A.java:1)\n",
+            char::from_digit(10 + kind % 26, 36).unwrap(),
+            kind
+        )
+        .unwrap();
         logs += &line(101, Some("orders"), "ERROR", "com.acme.Enrich", "failed", Some(&class));
     }
     let alerts = simulate(&logs);
@@ -194,7 +246,12 @@ fn a_dependency_that_fails_in_fifteen_jobs_is_one_incident() {
     assert_eq!(incidents.len(), 1);
     assert_eq!(incidents[0]["rule"], "shared_failure");
     assert_eq!(incidents[0]["jobs"].as_array().unwrap().len(), 15);
-    assert!(incidents[0]["title"].as_str().unwrap().starts_with("15 jobs fail: PSQLException"));
+    assert!(
+        incidents[0]["title"]
+            .as_str()
+            .unwrap()
+            .starts_with("15 jobs fail: PSQLException")
+    );
 }
 
 #[test]
@@ -223,15 +280,26 @@ fn the_stories_of_the_sample_logs_are_alerts_with_their_roots() {
         let same = |alert: &&Value| alert["job_name"] == job && alert["error_type"] == error_type;
         alerts.iter().filter(same).count()
     };
-    assert_eq!(of("dws-user-agg", "checkpoint_expired"), 4, "four rounds of a checkpoint spiral");
+    assert_eq!(
+        of("dws-user-agg", "checkpoint_expired"),
+        4,
+        "four rounds of a checkpoint spiral"
+    );
     assert_eq!(of("trade-shuffle", "remote_tm_closed"), 1, "a killed TaskManager");
     assert_eq!(of("ads-attribution", "tm_shutting_down"), 1, "TaskManagers evicted");
     assert_eq!(of("promo-tree", "stack_overflow"), 1);
     assert_eq!(of("session-cache", "oom_heap"), 3);
     let incident = |alert: &&Value| alert["rule"] == "shared_failure" && alert["error_type"] == "jdbc_reconnect_failed";
-    assert!(alerts.iter().any(|alert| incident(&alert)), "PostgreSQL down under four jobs");
+    assert!(
+        alerts.iter().any(|alert| incident(&alert)),
+        "PostgreSQL down under four jobs"
+    );
     let cancelled = |alert: &&Value| alert["started_at"].as_str().unwrap().starts_with("2026-11-20T16:3");
-    assert_eq!(alerts.iter().filter(cancelled).count(), 0, "a user who cancels a job is no failure");
+    assert_eq!(
+        alerts.iter().filter(cancelled).count(),
+        0,
+        "a user who cancels a job is no failure"
+    );
     assert!(alerts.iter().all(|alert| alert["part"] != "noise"));
 }
 
@@ -239,7 +307,11 @@ fn the_stories_of_the_sample_logs_are_alerts_with_their_roots() {
 fn bad_input_is_told() {
     let run = |input: &str, what: &[&str]| {
         let mut command = Command::cargo_bin("seismolog").unwrap();
-        command.args(["alerts", "simulate"]).args(what).write_stdin(input.to_owned()).assert()
+        command
+            .args(["alerts", "simulate"])
+            .args(what)
+            .write_stdin(input.to_owned())
+            .assert()
     };
     let missing = run("", &["no/such/file.jsonl"]).failure().code(65);
     let told = String::from_utf8(missing.get_output().stderr.clone()).unwrap();

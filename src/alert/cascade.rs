@@ -82,7 +82,10 @@ impl Cascades {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("name {what} of errors/*.yaml"),
             };
-            let what = format!("{name:?} is no {}", what.trim_start_matches("a ").trim_start_matches("an "));
+            let what = format!(
+                "{name:?} is no {}",
+                what.trim_start_matches("a ").trim_start_matches("an ")
+            );
             fault(Some(place.to_owned()), None, what, advice)
         };
         let named = [("states", &written.states), ("last_resort", &written.last_resort)];
@@ -197,14 +200,20 @@ mod tests {
         let text = TABLE.replace("of: [a]", "of: [aa]");
         let faults = read(&text).unwrap_err();
         assert_eq!(faults.len(), 1);
-        assert!(faults[0].to_string().contains("\"aa\" is no error type"), "{}", faults[0]);
+        assert!(
+            faults[0].to_string().contains("\"aa\" is no error type"),
+            "{}",
+            faults[0]
+        );
     }
 
     #[test]
     fn a_category_that_does_not_exist_is_named_with_the_nearest() {
         let faults = read(&format!("{TABLE}shared: [jdbcs]\n")).unwrap_err();
         assert!(
-            faults[0].to_string().contains("\"jdbcs\" is no category; did you mean `jdbc`?"),
+            faults[0]
+                .to_string()
+                .contains("\"jdbcs\" is no category; did you mean `jdbc`?"),
             "{}",
             faults[0]
         );

@@ -151,9 +151,8 @@ impl Failure {
     #[must_use]
     pub fn followers(&self, cascades: &Cascades) -> Vec<&Member> {
         let root = self.root(cascades).map(|root| root.identity.fingerprint);
-        let is_follower = |member: &&Member| {
-            member.identity.part != Part::Noise && Some(member.identity.fingerprint) != root
-        };
+        let is_follower =
+            |member: &&Member| member.identity.part != Part::Noise && Some(member.identity.fingerprint) != root;
         let mut followers: Vec<&Member> = self.members.values().filter(is_follower).collect();
         followers.sort_by_key(|member| (member.first, member.identity.fingerprint));
         followers
@@ -162,8 +161,13 @@ impl Failure {
     /// The worst of what is no noise.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        let told = self.members.values().filter(|member| member.identity.part != Part::Noise);
-        told.map(|member| member.identity.severity).max().unwrap_or(Severity::Info)
+        let told = self
+            .members
+            .values()
+            .filter(|member| member.identity.part != Part::Noise);
+        told.map(|member| member.identity.severity)
+            .max()
+            .unwrap_or(Severity::Info)
     }
 }
 

@@ -1,7 +1,7 @@
 //! An alert as everybody gets it: in the terminal, the API, the feeds and the topic alike.
 
-use super::failure::{Failure, Member};
 use super::Cascades;
+use super::failure::{Failure, Member};
 use crate::event::{EventTime, Fingerprint, Severity};
 use serde::Serialize;
 use std::fmt;

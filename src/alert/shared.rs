@@ -40,15 +40,14 @@ impl Incidents {
 
     /// Looks at all failures that go on, by the type of their root; gives the alerts that are to be told. An incident
     /// is told again whenever its jobs have doubled.
-    pub(super) fn look(
-        &mut self,
-        by_root: &BTreeMap<Arc<str>, Vec<Candidate<'_>>>,
-        cascades: &Cascades,
-    ) -> Vec<Alert> {
+    pub(super) fn look(&mut self, by_root: &BTreeMap<Arc<str>, Vec<Candidate<'_>>>, cascades: &Cascades) -> Vec<Alert> {
         let mut alerts = Vec::new();
         for (root, failing) in by_root {
             if failing.len() >= Self::JOBS || self.open.contains_key(root) {
-                let incident = self.open.entry(Arc::clone(root)).or_insert_with(|| Incident::new(root, failing));
+                let incident = self
+                    .open
+                    .entry(Arc::clone(root))
+                    .or_insert_with(|| Incident::new(root, failing));
                 for one in failing {
                     incident.jobs.insert(one.subject.clone(), one.failure.clone());
                 }

@@ -209,11 +209,18 @@ impl Watch {
         let mut alerts = std::mem::take(&mut self.ended);
         let mut by_root: BTreeMap<Arc<str>, Vec<Candidate<'_>>> = BTreeMap::new();
         for (subject, one) in &self.subjects {
-            let Some(open) = one.open.as_ref().filter(|open| now >= open.due && !open.is_over(now, patience)) else {
+            let Some(open) = one
+                .open
+                .as_ref()
+                .filter(|open| now >= open.due && !open.is_over(now, patience))
+            else {
                 continue;
             };
             let failure = &open.failure;
-            if let Some(root) = failure.root(cascades).filter(|root| cascades.is_shared(&root.identity.category)) {
+            if let Some(root) = failure
+                .root(cascades)
+                .filter(|root| cascades.is_shared(&root.identity.category))
+            {
                 let alike = by_root.entry(Arc::clone(&root.identity.error_type)).or_default();
                 alike.push(Candidate { subject, failure });
             }
@@ -234,7 +241,8 @@ impl Watch {
             }
             one.forget(now, patience);
         }
-        self.subjects.retain(|_, one| one.open.is_some() || !one.lately.is_empty());
+        self.subjects
+            .retain(|_, one| one.open.is_some() || !one.lately.is_empty());
         alerts.sort_by(in_order);
         alerts
     }
@@ -309,7 +317,10 @@ impl One {
             return false;
         };
         let fingerprint = last.identity.fingerprint;
-        let same = self.lately.iter().filter(|seen| seen.identity.fingerprint == fingerprint);
+        let same = self
+            .lately
+            .iter()
+            .filter(|seen| seen.identity.fingerprint == fingerprint);
         same.map(|seen| seen.count).fold(0, u64::saturating_add) >= patience.burst
     }
 

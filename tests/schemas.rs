@@ -11,6 +11,7 @@
 mod schema;
 
 use schema::{faults, schema};
+use seismolog::alert::{Patience, replay::Replay};
 use seismolog::engine::{Engine, Outcome};
 use seismolog::event::EventTime;
 use seismolog::fold::{Flush, FoldLimits, Folder};
@@ -132,4 +133,32 @@ fn a_record_that_is_not_as_described_is_found() {
     assert!(!faults(&details, &bad).is_empty());
     // The schema of alerts at least is one.
     assert!(!faults(&schema("error-alerts"), &json!({})).is_empty());
+}
+
+#[test]
+fn alerts_are_described() {
+    let rules = Arc::new(RuleSet::shipped().unwrap());
+    let mut engine = Engine::new(Arc::clone(&rules), jiff::tz::TimeZone::UTC);
+    let mut replay = Replay::new(rules.cascades().clone());
+    let options = Options {
+        jobs: 30,
+        start_millis: 1_795_222_384_000,
+        ..Options::of(Scenario::Cascade, 3000)
+    };
+    let mut generator = Generator::new(&options).unwrap();
+    let mut record = Vec::new();
+    while generator.next_record(&mut record) {
+        engine.read(&record, &mut |outcome| {
+            if let Outcome::Folded(event) = outcome {
+                replay.take(&event);
+            }
+        });
+        record.clear();
+    }
+    let alerts = replay.play(Patience::default());
+    assert!(alerts.iter().any(|alert| !alert.followers.is_empty()));
+    let described = schema("error-alerts");
+    for alert in &alerts {
+        assert_described(&described, &serde_json::to_value(alert).unwrap());
+    }
 }

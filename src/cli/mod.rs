@@ -7,6 +7,7 @@ pub use exit::{CommandResult, Exit, Failure};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+pub mod alerts;
 pub mod config;
 pub mod dlq;
 pub mod explain;
@@ -47,6 +48,8 @@ enum Command {
     Search(search::Args),
     /// Counts over time by a dimension
     Trends(trends::Args),
+    /// What would have been an alert
+    Alerts(alerts::Args),
     /// Jobs with their health
     Jobs(jobs::Args),
     /// List, check and test the rules
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Search(args) => search::run(args),
         Command::Trends(args) => trends::run(args),
+        Command::Alerts(args) => alerts::run(args),
         Command::Jobs(args) => jobs::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),

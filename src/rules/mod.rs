@@ -30,12 +30,14 @@ pub use self_check::{ExamplesRun, FailedExample};
 pub use told::{ToldError, ToldLine, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
+use crate::alert::Cascades;
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
 use std::path::Path;
+use std::sync::Arc;
 use written::Compile;
 use xxhash_rust::xxh3::Xxh3;
-use yaml::nearest;
+pub(crate) use yaml::nearest;
 
 /// Files that stand alone. One that a folder does not have is taken from the shipped rules.
 const SINGLE: &[&str] = &[
@@ -44,6 +46,7 @@ const SINGLE: &[&str] = &[
     "chain.yaml",
     "dimensions.yaml",
     "jobs.yaml",
+    "cascades.yaml",
 ];
 
 /// All rules, compiled. Swapped whole, never changed in place.
@@ -53,6 +56,7 @@ pub struct RuleSet {
     identity: IdentityRules,
     dimensions: DimensionRules,
     catalogue: JobCatalogue,
+    cascades: Arc<Cascades>,
     version: String,
 }
 
@@ -97,8 +101,14 @@ impl RuleSet {
         let identity = note(&mut faults, IdentityRules::from_yaml(masks, ownership, chain));
         let dimensions = note(&mut faults, DimensionRules::from_yaml(text(&files, "dimensions.yaml")));
         let catalogue = note(&mut faults, JobCatalogue::from_yaml(text(&files, "jobs.yaml")));
-        if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue)) =
-            (errors, identity, dimensions, catalogue)
+        let cascades = errors.as_ref().and_then(|errors| {
+            let known = errors.iter().map(|rule| &*rule.id).collect();
+            let categories = errors.iter().map(|rule| &*rule.category).collect();
+            let read = Cascades::from_yaml(text(&files, "cascades.yaml"), &known, &categories);
+            note(&mut faults, read)
+        });
+        if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades)) =
+            (errors, identity, dimensions, catalogue, cascades)
         {
             if matches!(check, Check::Full) {
                 faults.extend(
@@ -114,6 +124,7 @@ impl RuleSet {
                     identity,
                     dimensions,
                     catalogue,
+                    cascades: Arc::new(cascades),
                     version: version(&files),
                 });
             }
@@ -144,6 +155,12 @@ impl RuleSet {
     #[must_use]
     pub fn catalogue(&self) -> &JobCatalogue {
         &self.catalogue
+    }
+
+    /// What belongs to one failure.
+    #[must_use]
+    pub fn cascades(&self) -> &Arc<Cascades> {
+        &self.cascades
     }
 
     /// Twelve hex digits: the same files give the same version.

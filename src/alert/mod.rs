@@ -1,0 +1,25 @@
+//! One alert in time, with the cause, and no noise.
+//!
+//! Comes in: [`Sighting`]s (some events of one error of one job) and how far event time has come. Goes out: [`Alert`]s at
+//! each change of their state. What always holds: no clock and no I/O, so the past is judged as the present was; one
+//! failure is one alert, however many errors it wrote and in whatever order they came; everything is bounded. What it
+//! does not do: deliver.
+//!
+//! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
+//! - [`failure`]: one failure of one job: its root and its followers.
+//! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
+//! - `shared`: jobs that fail together, because something they share has failed.
+//! - [`replay`]: the past, played by its own time.
+
+pub mod cascade;
+pub mod failure;
+mod notice;
+pub mod replay;
+mod shared;
+mod sighting;
+pub mod watch;
+
+pub use cascade::Cascades;
+pub use notice::{Alert, AlertId, Follower, Level, State};
+pub use sighting::{Sighting, Subject};
+pub use watch::{Patience, Watch};

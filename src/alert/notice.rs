@@ -1,0 +1,232 @@
+//! An alert as everybody gets it: in the terminal, the API, the feeds and the topic alike.
+
+use super::Cascades;
+use super::failure::{Failure, Member};
+use crate::event::{EventTime, Fingerprint, Severity};
+use serde::Serialize;
+use std::fmt;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Id of an alert: the same over all changes of its state, and the same when the past is played again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlertId(pub u128);
+
+impl AlertId {
+    /// The id of what a rule saw beginning at a time.
+    #[must_use]
+    pub fn of(rule: &str, whose: &str, began: EventTime) -> Self {
+        let mut hash = Xxh3::new();
+        for part in [rule, whose] {
+            hash.update(part.as_bytes());
+            hash.update(&[0]);
+        }
+        hash.update(&began.nanos().to_le_bytes());
+        Self(hash.digest128())
+    }
+}
+
+impl fmt::Display for AlertId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for AlertId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AlertId({self})")
+    }
+}
+
+impl Serialize for AlertId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Whose rule it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// On for every job.
+    Basic,
+    /// Over all jobs.
+    Platform,
+}
+
+/// Where an alert stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It goes on.
+    Firing,
+    /// Nothing of it was seen for a while.
+    Resolved,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Firing => "firing",
+            State::Resolved => "resolved",
+        }
+    }
+}
+
+/// An error that came with the root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Follower {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub error_type: String,
+    /// Its exception.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// Events.
+    pub count: u64,
+    /// First event, RFC 3339.
+    pub first_seen: String,
+    /// Why it is a consequence, where the rules say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// Id.
+    pub id: AlertId,
+    /// The rule that judged: `job_failed`, `error_burst` or `shared_failure`.
+    pub rule: &'static str,
+    /// Whose rule it is.
+    pub level: Level,
+    /// Where it stands.
+    pub state: State,
+    /// The worst of what was seen.
+    pub severity: Severity,
+    /// For a person: the job and what happened.
+    pub title: String,
+    /// The job key; absent where no job is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_name: Option<String>,
+    /// Id of the job, where one was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// The jobs of an alert over several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<String>,
+    /// Type of the root.
+    pub error_type: String,
+    /// Exception of the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// Exceptions around the root, outermost first.
+    pub exception_chain: Vec<String>,
+    /// Fingerprint of the root.
+    pub fingerprint: Fingerprint,
+    /// What came with it, in the order it was first seen.
+    pub followers: Vec<Follower>,
+    /// First event of the failure, RFC 3339.
+    pub started_at: String,
+    /// Last event of it, RFC 3339; once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// Events of the root so far.
+    pub value: u64,
+}
+
+/// What an alert says beside what was seen.
+#[derive(Debug)]
+pub(super) struct Heading {
+    /// The rule that judged.
+    pub(super) rule: &'static str,
+    /// Whose rule it is.
+    pub(super) level: Level,
+    /// Who it happened to, for the title.
+    pub(super) who: String,
+    /// What happened to them, for the title.
+    pub(super) verb: &'static str,
+    /// The job, where it is one.
+    pub(super) job_name: Option<String>,
+    /// The jobs, where they are several.
+    pub(super) jobs: Vec<String>,
+}
+
+impl Alert {
+    /// The alert of a failure; nothing where nothing was seen of it.
+    pub(super) fn of(
+        id: AlertId,
+        heading: Heading,
+        state: State,
+        failure: &Failure,
+        cascades: &Cascades,
+    ) -> Option<Self> {
+        let root = failure.root(cascades)?;
+        let followers = failure.followers(cascades);
+        let told = std::iter::once(root).chain(followers.iter().copied());
+        let seen = told.clone().map(|one| (&*one.identity.error_type, one.first.nanos()));
+        let why = |one: &Member| {
+            let why = cascades.consequence(&one.identity.error_type, one.first.nanos(), seen.clone());
+            why.map(|one| one.why.clone())
+        };
+        Some(Self {
+            id,
+            rule: heading.rule,
+            level: heading.level,
+            state,
+            severity: failure.severity(),
+            title: title(&heading, root),
+            job_name: heading.job_name,
+            job_id: told.clone().find_map(|one| one.job_id.as_deref()).map(str::to_owned),
+            jobs: heading.jobs,
+            error_type: root.identity.error_type.to_string(),
+            exception: root.identity.exception.clone(),
+            exception_chain: root.identity.exception_chain.clone(),
+            fingerprint: root.identity.fingerprint,
+            followers: followers
+                .iter()
+                .map(|one| Follower {
+                    error_type: one.identity.error_type.to_string(),
+                    exception: one.identity.exception.clone(),
+                    count: one.count,
+                    first_seen: one.first.rfc3339(),
+                    why: why(one),
+                })
+                .collect(),
+            started_at: failure.first()?.rfc3339(),
+            ended_at: match state {
+                State::Firing => None,
+                State::Resolved => failure.last().map(EventTime::rfc3339),
+            },
+            value: root.count,
+        })
+    }
+}
+
+/// `risk-feature failed: CheckpointException: Checkpoint expired before completing.`
+fn title(heading: &Heading, root: &Member) -> String {
+    let identity = &root.identity;
+    let said = identity.exception_template.as_deref().filter(|said| !said.is_empty());
+    let what = match (&identity.exception, said) {
+        (Some(class), Some(said)) => format!("{}: {said}", simple(class)),
+        (Some(class), None) => format!("{} ({})", simple(class), identity.error_type),
+        (None, _) => identity.template.clone(),
+    };
+    let first_line = what.lines().next().unwrap_or_default();
+    shortened(&format!("{} {}: {first_line}", heading.who, heading.verb))
+}
+
+/// A title is a line: what is longer is cut, with an ellipsis.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 240;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+/// The class without its package.
+fn simple(class: &str) -> &str {
+    class.rsplit('.').next().unwrap_or(class)
+}

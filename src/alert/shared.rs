@@ -1,0 +1,109 @@
+//! Jobs that fail together: something they share has failed, and one alert is enough.
+//!
+//! Comes in: the failures that go on, each with its root. Goes out: which of them are one incident, and its alert. What
+//! always holds: an incident has one type of root, of a category that several jobs may depend on
+//! (`shared` of `rules/cascades.yaml`); it begins with [`Incidents::JOBS`] jobs and is over with the last of them.
+
+use super::failure::Failure;
+use super::notice::{Alert, AlertId, Heading, Level, State};
+use super::{Cascades, Subject};
+use crate::event::EventTime;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A failure of a job that may be part of an incident.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) failure: &'a Failure,
+}
+
+/// Something shared that fails.
+#[derive(Debug)]
+struct Incident {
+    id: AlertId,
+    /// How many jobs the alert told of last.
+    told: usize,
+    /// All that belonged to it, those that are over too.
+    jobs: BTreeMap<Subject, Failure>,
+}
+
+/// What fails for several jobs now, by the type of the root.
+#[derive(Debug, Default)]
+pub(super) struct Incidents {
+    open: BTreeMap<Arc<str>, Incident>,
+}
+
+impl Incidents {
+    /// So many jobs that fail with one type of root at once have not failed by themselves.
+    const JOBS: usize = 3;
+
+    /// Looks at all failures that go on, by the type of their root; gives the alerts that are to be told. An incident
+    /// is told again whenever its jobs have doubled.
+    pub(super) fn look(&mut self, by_root: &BTreeMap<Arc<str>, Vec<Candidate<'_>>>, cascades: &Cascades) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for (root, failing) in by_root {
+            if failing.len() >= Self::JOBS || self.open.contains_key(root) {
+                let incident = self
+                    .open
+                    .entry(Arc::clone(root))
+                    .or_insert_with(|| Incident::new(root, failing));
+                for one in failing {
+                    incident.jobs.insert(one.subject.clone(), one.failure.clone());
+                }
+                if incident.jobs.len() >= incident.told.saturating_mul(2) {
+                    incident.told = incident.jobs.len();
+                    alerts.extend(incident.alert(State::Firing, cascades));
+                }
+            }
+        }
+        self.open.retain(|root, incident| {
+            let goes_on = by_root.contains_key(root);
+            if !goes_on {
+                alerts.extend(incident.alert(State::Resolved, cascades));
+            }
+            goes_on
+        });
+        alerts
+    }
+
+    /// Whether failures with this root are told by an incident.
+    pub(super) fn tells_of(&self, root: &str) -> bool {
+        self.open.contains_key(root)
+    }
+
+    /// The incidents that go on.
+    pub(super) fn firing(&self, cascades: &Cascades) -> Vec<Alert> {
+        let alert = |incident: &Incident| incident.alert(State::Firing, cascades);
+        self.open.values().filter_map(alert).collect()
+    }
+}
+
+impl Incident {
+    fn new(root: &str, failing: &[Candidate<'_>]) -> Self {
+        let began = failing.iter().filter_map(|one| one.failure.first()).min();
+        Self {
+            id: AlertId::of(RULE, root, began.unwrap_or(EventTime::from_millis(0))),
+            told: 0,
+            jobs: BTreeMap::new(),
+        }
+    }
+
+    fn alert(&self, state: State, cascades: &Cascades) -> Option<Alert> {
+        let mut all = Failure::default();
+        for failure in self.jobs.values() {
+            all.join(failure.clone());
+        }
+        let heading = Heading {
+            rule: RULE,
+            level: Level::Platform,
+            who: format!("{} jobs", self.jobs.len()),
+            verb: "fail",
+            job_name: None,
+            jobs: self.jobs.keys().map(Subject::to_string).collect(),
+        };
+        Alert::of(self.id, heading, state, &all, cascades)
+    }
+}
+
+const RULE: &str = "shared_failure";

@@ -1,0 +1,98 @@
+//! What the alerter sees: some events of one error in one job.
+
+use crate::engine::Identified;
+use crate::event::{Dimensions, EventTime};
+use crate::identity::Identity;
+use std::fmt;
+use std::sync::Arc;
+
+/// Whose error it is: the job's, or, where no job is told, that of the process that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// The job key (`Dimensions::job`).
+    Job(Arc<str>),
+    /// Pod, container or host of a process that names no job; empty where none of them is told.
+    Process(Arc<str>),
+}
+
+impl Subject {
+    /// Whose error an event with these dimensions is.
+    #[must_use]
+    pub fn of(dimensions: &Dimensions) -> Self {
+        let named = dimensions.job_name.is_some() || dimensions.job_id.is_some() || dimensions.cluster.is_some();
+        if named {
+            return Self::Job(dimensions.job().0.into());
+        }
+        let process = dimensions
+            .pod
+            .as_deref()
+            .or(dimensions.container.as_deref())
+            .or(dimensions.host.as_deref());
+        Self::Process(process.unwrap_or_default().into())
+    }
+
+    /// The job, where one is told.
+    #[must_use]
+    pub fn job(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Job(job) => Some(job),
+            Self::Process(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job(job) => f.write_str(job),
+            Self::Process(process) if process.is_empty() => f.write_str("a process without a name"),
+            Self::Process(process) => write!(f, "a process on {process}"),
+        }
+    }
+}
+
+/// Events of one error of one subject, close in time.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// Whose error it is.
+    pub subject: Subject,
+    /// Id of the job, where known.
+    pub job_id: Option<Box<str>>,
+    /// What error it is.
+    pub identity: Arc<Identity>,
+    /// Earliest event.
+    pub first: EventTime,
+    /// Latest event.
+    pub last: EventTime,
+    /// Events.
+    pub count: u64,
+    /// Whether one of them says that a job or a task has failed.
+    pub failed: bool,
+}
+
+impl Sighting {
+    /// One event; `failed` as [`super::Cascades::says_failed`] tells of its masked message.
+    #[must_use]
+    pub fn of(event: &Identified<'_>, failed: bool) -> Self {
+        Self {
+            subject: Subject::of(event.dimensions),
+            job_id: event.dimensions.job_id.clone(),
+            identity: Arc::clone(event.identity),
+            first: event.event.time,
+            last: event.event.time,
+            count: 1,
+            failed,
+        }
+    }
+
+    /// Takes in another sighting of the same error of the same subject.
+    pub fn join(&mut self, other: Self) {
+        if other.first < self.first {
+            self.first = other.first;
+            self.identity = other.identity;
+        }
+        self.last = self.last.max(other.last);
+        self.count = self.count.saturating_add(other.count);
+        self.failed |= other.failed;
+    }
+}

@@ -18,19 +18,68 @@ pub(super) struct Texts<'a> {
     pub(super) stack: &'a str,
 }
 
-/// Indexes a document.
-pub(super) fn insert(connection: &Connection, doc: Doc, texts: &Texts<'_>) -> rusqlite::Result<()> {
-    let mut parts = Parts::default();
-    let message = cut(texts.message, &mut parts);
-    let template = cut(texts.template, &mut parts);
-    let exception = cut(texts.exception, &mut parts);
-    let stack = cut(texts.stack, &mut parts);
-    connection
-        .prepare_cached(
+/// A document, its words cut.
+#[derive(Debug)]
+struct Words {
+    message: String,
+    template: String,
+    exception: String,
+    stack: String,
+    parts: String,
+}
+
+/// Documents of one transaction that are not indexed yet.
+///
+/// FTS5 gathers new words in memory as long as rows come in ascending order, and makes a segment of them whenever a
+/// row goes down. Rows of fingerprints stand below those of issues, so as they come nearly each would be a segment.
+#[derive(Debug, Default)]
+pub(super) struct Unindexed {
+    documents: Vec<(i64, Words)>,
+}
+
+impl Unindexed {
+    /// Takes a document.
+    pub(super) fn add(&mut self, doc: Doc, texts: &Texts<'_>) {
+        let mut parts = Parts::default();
+        let mut words = |text| cut(text, &mut parts).to_owned();
+        let (message, template) = (words(texts.message), words(texts.template));
+        let (exception, stack) = (words(texts.exception), words(texts.stack));
+        let words = Words {
+            message,
+            template,
+            exception,
+            stack,
+            parts: parts.text,
+        };
+        self.documents.push((doc.row(), words));
+    }
+
+    /// Indexes what was taken.
+    pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.documents.is_empty() {
+            return Ok(());
+        }
+        self.documents.sort_unstable_by_key(|(row, _)| *row);
+        let mut write = connection.prepare_cached(
             "INSERT INTO texts(rowid, message, template, exception, stack, parts) VALUES (?1,?2,?3,?4,?5,?6)",
-        )?
-        .execute(params![doc.row(), message, template, exception, stack, parts.text])?;
-    Ok(())
+        )?;
+        for (row, words) in self.documents.drain(..) {
+            let Words {
+                message,
+                template,
+                exception,
+                stack,
+                parts,
+            } = words;
+            write.execute(params![row, message, template, exception, stack, parts])?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was taken: its transaction was taken back.
+    pub(super) fn forget(&mut self) {
+        self.documents.clear();
+    }
 }
 
 /// How the index is written: up to so many bytes of new words are gathered before they become a segment, and so many

@@ -10,7 +10,7 @@ use crate::store::sqlite::bytes::put_text;
 use crate::store::sqlite::codes::{Column, Doc, FLAG_RESTART};
 use crate::store::sqlite::columns::{Patch, Patches};
 use crate::store::sqlite::stack;
-use crate::store::sqlite::text::{self, Texts};
+use crate::store::sqlite::text::Texts;
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -132,8 +132,7 @@ impl WriteSide {
             None => identity.template.clone(),
         };
         let exception = exception_text(identity);
-        text::insert(
-            &self.connection,
+        self.unindexed.add(
             Doc::Fingerprint(id),
             &Texts {
                 // Messages are found by the issue they belong to: what varies in them is of one job.
@@ -142,7 +141,7 @@ impl WriteSide {
                 exception: &exception,
                 stack: first_stack.unwrap_or_default(),
             },
-        )?;
+        );
         if let Some(stack) = first_stack {
             self.stacks.insert(id, stack.into());
         }
@@ -214,7 +213,7 @@ impl WriteSide {
                     stack: text,
                     ..Texts::default()
                 };
-                text::insert(&self.connection, Doc::LateStack(id), &texts)?;
+                self.unindexed.add(Doc::LateStack(id), &texts);
                 self.fingerprints.insert(
                     fingerprint.0,
                     FingerprintEntry {
@@ -320,7 +319,7 @@ impl WriteSide {
             message: &delta.sample.message,
             ..Texts::default()
         };
-        text::insert(&self.connection, Doc::Issue(id), &texts)?;
+        self.unindexed.add(Doc::Issue(id), &texts);
         Ok(IssueEntry {
             id,
             attributes: [0; 4],

@@ -22,6 +22,7 @@ use super::dictionary::Dictionary;
 use super::error::WriteError;
 use super::postings::Postings;
 use super::states::States;
+use super::text::Unindexed;
 use crate::fold::Flush;
 pub(super) use details::Touched;
 pub(super) use identities::{Body, part_id, severity_id};
@@ -91,6 +92,7 @@ pub(super) struct WriteSide {
     issues: Cache<u128, IssueEntry>,
     series: Cache<u128, u32>,
     stacks: Cache<u32, Arc<str>, StackBytes>,
+    unindexed: Unindexed,
     pub(super) numbers: Numbers,
     pub(super) states: States,
 }
@@ -117,6 +119,7 @@ impl WriteSide {
             issues: Cache::new(ISSUES_REMEMBERED),
             series: Cache::new(SERIES_REMEMBERED),
             stacks: Cache::with_weighter(8_192, STACKS_REMEMBERED, StackBytes),
+            unindexed: Unindexed::default(),
             connection,
         })
     }
@@ -143,6 +146,7 @@ impl WriteSide {
             drop(self.connection.execute_batch("ROLLBACK"));
         }
         self.forget();
+        self.unindexed.forget();
         if let Ok(numbers) = Numbers::read(&self.connection) {
             self.numbers = numbers;
         }
@@ -186,6 +190,7 @@ impl WriteSide {
         self.put_suggestions(&counts)?;
         counts.write(&self.connection)?;
         self.postings.write(&self.connection)?;
+        self.unindexed.write(&self.connection)?;
         self.states.after_flush(&self.connection, &touched)?;
         self.numbers.write(&self.connection)
     }

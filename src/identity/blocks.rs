@@ -236,7 +236,9 @@ impl Parts {
         let mut count = 0;
         let mut last: &[u8] = &[];
         while let Some(line) = frame_line(text, at + piece.length, written) {
-            let name = text.get(line.symbol.class.start..line.symbol.method.end).unwrap_or_default();
+            let name = text
+                .get(line.symbol.class.start..line.symbol.method.end)
+                .unwrap_or_default();
             if count == 0 {
                 piece.tabs = line.tabs;
             } else if line.tabs != piece.tabs || Pieces::ends(count, last, name) {
@@ -441,7 +443,94 @@ mod tests {
         assert!(parts.marked(&thrown).is_none());
     }
 
+    /// All that is told of a throwable by its parts.
+    fn told(parts: &mut Parts, thrown: &Thrown<'_>) -> (Vec<u8>, u128, Vec<Block>) {
+        parts.part(thrown);
+        (parts.headers.clone(), parts.frames_hash(), parts.blocks.clone())
+    }
+
+    /// Lines long enough to be kept as pieces, of several packages, plain and with numbers that vary.
+    fn any_line() -> impl Strategy<Value = String> {
+        let named = |package: &'static str| {
+            ("[a-c]", 1_u8..4).prop_map(move |(class, line)| {
+                format!("\tat {package}.streaming.runtime.tasks.mailbox.Processor{class}.run(Processor.java:{line}) ~[x-1.2.jar:1.2]")
+            })
+        };
+        prop_oneof![
+            4 => named("org.apache.flink"),
+            2 => named("com.acme.orders"),
+            1 => named("java.base/java.util"),
+            1 => (0_u32..9).prop_map(|n| format!("\tat com.acme.orders.Job$$Lambda${n}/0x0000{n}.apply(Unknown Source)")),
+            1 => (0_u32..9).prop_map(|n| format!("\tat jdk.internal.reflect.GeneratedMethodAccessor{n}.invoke(Unknown Source)")),
+            1 => named("com.acme.orders").prop_map(|line| format!("\t{line}")),
+            1 => Just("Caused by: c.DException: why 12".to_owned()),
+            1 => Just("\t... 3 more".to_owned()),
+            1 => Just("\tat broken".to_owned()),
+        ]
+    }
+
+    fn escaped(text: &str) -> String {
+        let mut raw = Vec::new();
+        crate::event::escape_into(text, &mut raw);
+        String::from_utf8(raw).unwrap()
+    }
+
     proptest! {
+        #[test]
+        fn pieces_met_before_are_told_as_if_they_were_read(
+            texts in proptest::collection::vec(proptest::collection::vec(any_line(), 0..60), 1..8),
+            cut in 0_usize..200,
+        ) {
+            let mut warm = Parts::default();
+            for lines in &texts {
+                let text = format!("a.FirstException: one\n{}", lines.join("\n"));
+                let cut = text.get(..text.len().saturating_sub(cut)).unwrap_or(&text);
+                let raw = escaped(&text);
+                for thrown in [
+                    Thrown::Text(Text::Plain(&text)),
+                    Thrown::Text(Text::Escaped(&raw)),
+                    Thrown::Text(Text::Plain(cut)),
+                    Thrown::Text(Text::Plain(&text)),
+                ] {
+                    prop_assert_eq!(told(&mut warm, &thrown), told(&mut Parts::default(), &thrown));
+                }
+            }
+        }
+
+        #[test]
+        fn objects_met_before_are_told_as_if_they_were_read(
+            arrays in proptest::collection::vec(proptest::collection::vec(("(org\\.apache\\.flink|com\\.acme\\.orders)", "[a-c]|\\$\\$Lambda\\$[1-9]", 1_u8..3), 1..40), 1..6),
+        ) {
+            let mut warm = Parts::default();
+            for array in &arrays {
+                let frames: Vec<String> = array
+                    .iter()
+                    .map(|(package, class, line)| format!(r#"{{"class":"{package}.Task{class}","method":"run","file":"Task.java","line":{line}}}"#))
+                    .collect();
+                let raw = format!(r#"{{"name":"a.B","extendedStackTrace":[{}]}}"#, frames.join(","));
+                let thrown = Thrown::Json { raw: Text::Plain(&raw), shape: ThrownShape::Log4j2 };
+                prop_assert_eq!(told(&mut warm, &thrown), told(&mut Parts::default(), &thrown));
+                marked_and_back(&thrown);
+            }
+        }
+
+        #[test]
+        fn what_is_told_does_not_depend_on_line_numbers_and_generated_numbers(
+            lines in proptest::collection::vec(any_line(), 0..40),
+            line in 1_u32..9999,
+            number in 1_u32..9999,
+        ) {
+            let text = format!("a.FirstException: one\n{}\n", lines.join("\n"));
+            let other = text
+                .replace(".java:1)", &format!(".java:{line})"))
+                .replace("Accessor3", &format!("Accessor{number}"))
+                .replace("Lambda$4/", &format!("Lambda${number}/"));
+            let mut parts = Parts::default();
+            let (headers, frames, _) = told(&mut parts, &Thrown::Text(Text::Plain(&text)));
+            let (other_headers, other_frames, _) = told(&mut parts, &Thrown::Text(Text::Plain(&other)));
+            prop_assert_eq!((headers, frames), (other_headers, other_frames));
+        }
+
         #[test]
         fn any_mix_of_lines_is_read_the_same_marked_or_whole(lines in proptest::collection::vec(
             prop_oneof![

@@ -76,6 +76,12 @@ impl KeyMaker {
         xxh3_128(self.scratch.get(self.headers.clone()).unwrap_or_default())
     }
 
+    /// The key of the message with its level and logger, of the event that was given a key last.
+    #[must_use]
+    pub fn message_key(&self) -> u128 {
+        xxh3_128(self.scratch.get(..self.headers.start).unwrap_or_default())
+    }
+
     /// Hash of the frames, of the event that was given a key last.
     #[must_use]
     pub fn frames_key(&self) -> u128 {

@@ -140,3 +140,63 @@ fn sample(bytes: &[u8]) -> u64 {
     let near = word(eighth * 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word(eighth * 5);
     near.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ word(eighth * 7) ^ word(bytes.len().saturating_sub(24)).rotate_left(32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(length: usize) -> Piece {
+        Piece {
+            length,
+            ..Piece::default()
+        }
+    }
+
+    #[test]
+    fn a_piece_is_found_by_its_bytes_alone() {
+        let text = "frame of some class ".repeat(20);
+        let rest = text.as_bytes();
+        let mut pieces = Pieces::default();
+        let place = Pieces::place(rest, Form::Lines).unwrap();
+        assert!(pieces.find(rest, place).is_none());
+        pieces.keep(&rest[..100], place, piece(100));
+        assert_eq!(pieces.find(rest, place).map(|piece| piece.length), Some(100));
+        assert!(pieces.find(&rest[..99], place).is_none(), "too few bytes are left");
+        for at in 0..100 {
+            let mut other = rest.to_vec();
+            other[at] ^= 1;
+            let place = Pieces::place(&other, Form::Lines).unwrap();
+            assert!(pieces.find(&other, place).is_none(), "another byte at {at}");
+        }
+        let escaped = Pieces::place(rest, Form::EscapedLines).unwrap();
+        assert!(pieces.find(rest, escaped).is_none(), "written in another way");
+    }
+
+    #[test]
+    fn pieces_too_short_and_too_long_are_not_kept() {
+        let text = vec![b'x'; 2 * LONGEST];
+        let mut pieces = Pieces::default();
+        let place = Pieces::place(&text, Form::Lines).unwrap();
+        for length in [0, 1, WINDOW - 1, LONGEST + 1] {
+            pieces.keep(&text[..length], place, piece(length));
+            assert!(pieces.find(&text, place).is_none(), "{length}");
+        }
+        assert!(Pieces::place(&text[..WINDOW - 1], Form::Lines).is_none());
+    }
+
+    #[test]
+    fn the_last_pieces_of_a_beginning_stay() {
+        let mut pieces = Pieces::default();
+        let text = |n: usize| format!("{}{n:03}{}", "x".repeat(WINDOW), "y".repeat(40));
+        for n in 0..10 {
+            let text = text(n);
+            let place = Pieces::place(text.as_bytes(), Form::Lines).unwrap();
+            pieces.keep(text.as_bytes(), place, piece(text.len()));
+        }
+        for n in 0..10 {
+            let text = text(n);
+            let place = Pieces::place(text.as_bytes(), Form::Lines).unwrap();
+            assert_eq!(pieces.find(text.as_bytes(), place).is_some(), n + WAYS >= 10, "{n}");
+        }
+    }
+}

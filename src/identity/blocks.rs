@@ -15,7 +15,7 @@ use super::pieces::{self, Piece, Pieces, Place};
 use super::sequence::Sequence;
 use super::skeleton::{Written, zero_into};
 use crate::event::{Text, Thrown, ThrownShape};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use std::ops::Range;
 use std::sync::LazyLock;
 use xxhash_rust::xxh3::xxh3_128;
@@ -151,38 +151,39 @@ impl Parts {
         (frame.class == MARK).then(|| frame.method.strip_prefix('b')?.parse().ok())?
     }
 
-    /// The frames of a run of the throwable that was parted last, the innermost call first.
-    pub fn frames<'t>(&self, thrown: &'t Thrown<'_>, number: usize, take: &mut dyn FnMut(FrameRef<'t>)) {
-        let Some(block) = self.blocks.get(number) else {
-            return;
-        };
+    /// The frames of a run of the throwable that was parted last, the innermost call first. They are read as they are
+    /// asked for.
+    pub fn frames<'t>(&'t self, thrown: &'t Thrown<'_>, number: usize) -> impl Iterator<Item = FrameRef<'t>> + 't {
         let (held, written) = match thrown {
             Thrown::Text(text) => (text.held(), written(text)),
             Thrown::Json { raw, .. } => (raw.held(), written(raw)),
-            Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => return,
+            Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => ("", Written::Literal),
         };
-        let (bytes, mut at) = (held.as_bytes(), block.bytes.start);
-        for _ in 0..LONGEST_RUN {
-            if at >= block.bytes.end {
-                return;
+        let run = self.blocks.get(number).map_or(0..0, |block| block.bytes.clone());
+        let mut at = run.start;
+        let read = move || {
+            if at >= run.end {
+                return None;
             }
-            let read = match self.form {
-                Form::Text => frame_line(bytes, at, written).map(|line| (line.symbol, line.next)),
+            let (symbol, next) = match self.form {
+                Form::Text => frame_line(held.as_bytes(), at, written).map(|line| (line.symbol, line.next)),
                 // A comma parts them.
-                Form::Log4j2 => object_symbol(bytes, at).map(|(symbol, end)| (symbol, end + 1)),
+                Form::Log4j2 => object_symbol(held.as_bytes(), at).map(|(symbol, end)| (symbol, end + 1)),
+            }?;
+            at = next;
+            let (class, method) = (held.get(symbol.class)?, held.get(symbol.method)?);
+            // A module ends in a slash, which few classes have.
+            let class = match memchr(b'/', class.as_bytes()) {
+                Some(_) => crate::decode::stack::split_module(class).1,
+                None => class,
             };
-            let Some((symbol, next)) = read else { return };
-            let (Some(class), Some(method)) = (held.get(symbol.class), held.get(symbol.method)) else {
-                return;
-            };
-            let (_, class) = crate::decode::stack::split_module(class);
-            take(FrameRef {
+            Some(FrameRef {
                 class,
                 method,
                 file: None,
-            });
-            at = next;
-        }
+            })
+        };
+        std::iter::from_fn(read).take(LONGEST_RUN)
     }
 
     /// A stack text: lines that begin with tabs and `at ` and are whole are frames.
@@ -404,7 +405,7 @@ mod tests {
                     file: None,
                 };
                 match Parts::run_of(&frame) {
-                    Some(run) => parts.frames(thrown, run, &mut |f| frames.push((f.class, f.method))),
+                    Some(run) => frames.extend(parts.frames(thrown, run).map(|f| (f.class, f.method))),
                     None => frames.push((frame.class, frame.method)),
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides: the same functions are called as on the way of every record, and what they say is kept.
 
-use super::work_out::{ask_with_throwables, known_headers, work_out};
+use super::work_out::{Known, ask_with_throwables, known_headers, work_out};
 use super::{Engine, Redactor};
 use crate::dimensions::{DimensionRules, Found, JobCatalogue, LearnedNames, Source};
 use crate::event::{ErrorEvent, EventTime, Fingerprint, Group, Layout, Part, Rejection, Severity, Text, Thrown};
@@ -128,7 +128,7 @@ fn explain(event: &ErrorEvent<'_>, rules: &RuleSet, redactor: &Redactor, names: 
     let dimensions = rules.dimensions().explain(event, names, rules.catalogue());
     let known = known_dimensions(event, rules.dimensions(), names, rules.catalogue());
     let headers = Arc::new(known_headers(&event.thrown, event, rules, redactor));
-    let worked = work_out(event, &known, &headers, None, rules, redactor);
+    let worked = work_out(event, &known, &headers, Known::default(), rules, redactor);
     let decoded = event.message.decoded();
     let (message, redactions) = redactor.redact(&decoded);
     let message = message.into_owned();

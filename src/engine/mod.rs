@@ -28,10 +28,11 @@ use place::Places;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use work_out::{KnownHeaders, Remembered, known_headers, work_out};
+use work_out::{Known, KnownHeaders, KnownMessage, Remembered, known_headers, work_out};
 
-/// Headers of throwables repeat more than whole errors, so fewer are remembered: one for so many errors.
-const HEADERS_SHARE: usize = 8;
+/// Headers of throwables, places and messages repeat more than whole errors, so fewer are remembered: one for so many
+/// errors.
+const PARTS_SHARE: usize = 4;
 
 /// Type and category of what no rule knows.
 pub const UNCLASSIFIED: &str = "unclassified";
@@ -201,8 +202,9 @@ impl Engine {
                 redactor: Redactor::built_in(),
                 places: Places::default(),
                 memo: Memo::new(options.memo),
-                headers: Memo::new(options.memo / HEADERS_SHARE),
-                sites: Memo::new(options.memo / HEADERS_SHARE),
+                headers: Memo::new(options.memo / PARTS_SHARE),
+                sites: Memo::new(options.memo / PARTS_SHARE),
+                messages: Memo::new(options.memo / PARTS_SHARE),
                 keys: KeyMaker::default(),
             },
         }
@@ -222,6 +224,7 @@ impl Engine {
         self.identifier.memo.clear();
         self.identifier.headers.clear();
         self.identifier.sites.clear();
+        self.identifier.messages.clear();
         self.identifier.places.forget();
         self.identifier.rules = rules;
     }
@@ -254,6 +257,7 @@ struct Identifier {
     memo: Memo<Remembered>,
     headers: Memo<KnownHeaders>,
     sites: Memo<Site>,
+    messages: Memo<KnownMessage>,
     keys: KeyMaker,
 }
 
@@ -284,6 +288,7 @@ impl Identifier {
         let (rules, redactor) = (&self.rules, &self.redactor);
         let parts = self.keys.parts();
         let marked = || parts.marked(&event.thrown);
+        let message = has_key.then(|| (self.keys.message_key(), &mut self.messages));
         if has_key && parts.have_blocks() {
             let key = self.keys.headers_key();
             let headers = match self.headers.get(key) {
@@ -308,11 +313,15 @@ impl Identifier {
                     thrown: &event.thrown,
                     frames_key: self.keys.frames_key(),
                 };
-                let unread = Some((unread, &mut self.sites));
-                return work_out(event, dimensions, &headers, unread, rules, redactor).remembered;
+                let known = Known {
+                    unread: Some((unread, &mut self.sites)),
+                    message,
+                };
+                return work_out(event, dimensions, &headers, known, rules, redactor).remembered;
             }
         }
         let headers = known_headers(&event.thrown, event, rules, redactor);
-        work_out(event, dimensions, &headers, None, rules, redactor).remembered
+        let known = Known { unread: None, message };
+        work_out(event, dimensions, &headers, known, rules, redactor).remembered
     }
 }

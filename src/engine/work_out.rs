@@ -8,6 +8,7 @@ use crate::event::{Dimensions, ErrorEvent, Language, Part, StackTrace, Text, Thr
 use crate::identity::frames::{Site, Unread};
 use crate::identity::memo::Memo;
 use crate::identity::skeleton::without_ids;
+use crate::identity::template::template;
 use crate::identity::{self, Identity, Told, ToldHeaders, is_short, tell_headers, tell_thrown};
 use crate::rules::{ErrorRule, OnThrown, RuleSet, ToldLine, ToldThrowable, unclassified_severity};
 use std::borrow::Cow;
@@ -22,6 +23,24 @@ pub(super) struct Remembered {
     pub(super) depends_on_digits: bool,
     /// A word that goes with secrets stands in it.
     pub(super) may_hold_secret: bool,
+}
+
+/// What a message tells, whatever stands beside it.
+#[derive(Debug)]
+pub(super) struct KnownMessage {
+    /// With its variable parts masked.
+    template: String,
+    /// As [`Remembered::may_hold_secret`]. Then there is no template.
+    may_hold_secret: bool,
+}
+
+/// What was known of parts of an event that come again with others beside them.
+#[derive(Default)]
+pub(super) struct Known<'k> {
+    /// The frames of the throwable that its headers only mark, and what was found among such before.
+    pub(super) unread: Option<(Unread<'k>, &'k mut Memo<Site>)>,
+    /// The key of the message, and what messages told before.
+    pub(super) message: Option<(u128, &'k mut Memo<KnownMessage>)>,
 }
 
 /// What the headers of a throwable tell, whatever its frames are and the log line says.
@@ -66,36 +85,40 @@ pub(super) struct WorkedOut {
     pub(super) remembered: Remembered,
 }
 
-/// Identifies an event whose headers are known, with all that was told on the way. The frames are `unread` where the
-/// headers only mark them.
+/// Identifies an event whose headers are known, with all that was told on the way.
 pub(super) fn work_out(
     event: &ErrorEvent<'_>,
     dimensions: &Dimensions,
     headers: &KnownHeaders,
-    unread: Option<(Unread<'_>, &mut Memo<Site>)>,
+    known: Known<'_>,
     rules: &RuleSet,
     redactor: &Redactor,
 ) -> WorkedOut {
     let message = event.message.decoded();
-    let may_hold_secret = redactor.may_hold_secret(&message);
-    let message = if may_hold_secret {
-        Cow::Owned(redactor.redact(&message).0.into_owned())
+    let masked = match known.message {
+        Some((key, messages)) => messages.known_or(key, || known_message(&message, rules, redactor)),
+        None => Arc::new(known_message(&message, rules, redactor)),
+    };
+    let may_hold_secret = masked.may_hold_secret;
+    let (message, template) = if may_hold_secret {
+        let clean = redactor.redact(&message).0.into_owned();
+        let masked = template(&clean, &rules.identity().masks);
+        (Cow::Owned(clean), masked)
     } else {
-        message
+        (message, masked.template.clone())
     };
     let level = event.level.as_ref().map(Text::decoded);
     let logger = event.logger.as_ref().map(Text::decoded);
     let told = identity::tell(
         tell_thrown(
             Arc::clone(&headers.told),
-            unread,
+            known.unread,
             is_short(&event.thrown),
             rules.identity(),
         ),
-        &message,
+        template,
         logger.as_deref().unwrap_or_default(),
         dimensions,
-        rules.identity(),
     );
     // Ids are taken out of what the rules look at, so that no rule can depend on one.
     let message = without_ids(&message);
@@ -115,6 +138,19 @@ pub(super) fn work_out(
         told,
         classified,
         remembered,
+    }
+}
+
+/// What a message tells. One that may hold a secret is masked anew each time, since what is taken out is not in its key.
+fn known_message(message: &str, rules: &RuleSet, redactor: &Redactor) -> KnownMessage {
+    let may_hold_secret = redactor.may_hold_secret(message);
+    KnownMessage {
+        template: if may_hold_secret {
+            String::new()
+        } else {
+            template(message, &rules.identity().masks)
+        },
+        may_hold_secret,
     }
 }
 

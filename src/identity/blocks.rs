@@ -10,24 +10,28 @@
 //! place of its frames ([`Parts::marked`]), the frames of a run ([`Parts::frames`]). What always holds: what is taken for
 //! a frame here, every reader takes for one; whatever is less plain is left among the headers, whole.
 
-use super::skeleton::{Written, next_digit, zero_into};
+use super::frame_line::{frame_line, line_break, object_symbol, symbol_into};
+use super::pieces::{self, Piece, Pieces, Place};
+use super::sequence::Sequence;
+use super::skeleton::{Written, zero_into};
 use crate::event::{Text, Thrown, ThrownShape};
-use memchr::{memchr, memchr2, memmem, memrchr};
+use memchr::{memchr, memmem};
 use std::ops::Range;
 use std::sync::LazyLock;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// The class of a mark; its method is `b` and the number of the run.
 const MARK: &str = "seismolog.frames.Mark";
 /// Frames of one run that are read; what is beyond repeats.
 const LONGEST_RUN: usize = 4096;
+/// Stands among the frames where a run begins.
+const BEGINS: u128 = 2;
 
 /// A run of frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Block {
     /// Its bytes in the record.
     bytes: Range<usize>,
-    /// Which of the frames found are its.
-    frames: Range<usize>,
     /// Tabs before each of its lines.
     tabs: u8,
 }
@@ -38,18 +42,12 @@ pub struct Parts {
     /// What stands outside of frames, varying digits zeroed, a mark for each run.
     headers: Vec<u8>,
     /// Class and method of each frame, varying digits zeroed.
-    frames: Vec<u8>,
+    frames: Sequence,
     blocks: Vec<Block>,
-    /// Where class and method of each frame stand in the record.
-    found: Vec<Found>,
     form: Form,
-}
-
-/// Where class and method of a frame stand.
-#[derive(Debug, Clone)]
-struct Found {
-    class: Range<usize>,
-    method: Range<usize>,
+    pieces: Pieces,
+    /// One symbol without what varies.
+    symbol: Vec<u8>,
 }
 
 /// How the throwable is written.
@@ -75,9 +73,8 @@ impl Parts {
     /// Parts a throwable.
     pub(super) fn part(&mut self, thrown: &Thrown<'_>) {
         self.headers.clear();
-        self.frames.clear();
+        self.frames = Sequence::default();
         self.blocks.clear();
-        self.found.clear();
         match thrown {
             Thrown::Text(text) => {
                 self.form = Form::Text;
@@ -92,10 +89,14 @@ impl Parts {
         }
     }
 
-    /// What stands outside of frames, and the frames: bytes that are the same where identity cannot tell two throwables
-    /// apart.
-    pub(super) fn bytes(&self) -> (&[u8], &[u8]) {
-        (&self.headers, &self.frames)
+    /// What stands outside of frames: bytes that are the same where identity cannot tell two throwables apart.
+    pub(super) fn headers(&self) -> &[u8] {
+        &self.headers
+    }
+
+    /// Hash of the frames, the same where identity cannot tell them apart.
+    pub(super) fn frames_hash(&self) -> u128 {
+        xxh3_128(&self.frames.bytes())
     }
 
     /// Whether frames were parted from headers.
@@ -150,28 +151,39 @@ impl Parts {
         (frame.class == MARK).then(|| frame.method.strip_prefix('b')?.parse().ok())?
     }
 
-    /// The frames of a run of the throwable that was parted last, the innermost call first.
-    pub fn frames<'t>(&self, thrown: &'t Thrown<'_>, number: usize, take: &mut dyn FnMut(FrameRef<'t>)) {
-        let Some(block) = self.blocks.get(number) else {
-            return;
+    /// The frames of a run of the throwable that was parted last, the innermost call first. They are read as they are
+    /// asked for.
+    pub fn frames<'t>(&'t self, thrown: &'t Thrown<'_>, number: usize) -> impl Iterator<Item = FrameRef<'t>> + 't {
+        let (held, written) = match thrown {
+            Thrown::Text(text) => (text.held(), written(text)),
+            Thrown::Json { raw, .. } => (raw.held(), written(raw)),
+            Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => ("", Written::Literal),
         };
-        let held = match thrown {
-            Thrown::Text(text) => text.held(),
-            Thrown::Json { raw, .. } => raw.held(),
-            Thrown::Absent | Thrown::Named { .. } | Thrown::Parsed(_) => return,
-        };
-        let found = self.found.get(block.frames.clone()).unwrap_or_default();
-        for frame in found.iter().take(LONGEST_RUN) {
-            let (Some(class), Some(method)) = (held.get(frame.class.clone()), held.get(frame.method.clone())) else {
-                return;
+        let run = self.blocks.get(number).map_or(0..0, |block| block.bytes.clone());
+        let mut at = run.start;
+        let read = move || {
+            if at >= run.end {
+                return None;
+            }
+            let (symbol, next) = match self.form {
+                Form::Text => frame_line(held.as_bytes(), at, written).map(|line| (line.symbol, line.next)),
+                // A comma parts them.
+                Form::Log4j2 => object_symbol(held.as_bytes(), at).map(|(symbol, end)| (symbol, end + 1)),
+            }?;
+            at = next;
+            let (class, method) = (held.get(symbol.class)?, held.get(symbol.method)?);
+            // A module ends in a slash, which few classes have.
+            let class = match memchr(b'/', class.as_bytes()) {
+                Some(_) => crate::decode::stack::split_module(class).1,
+                None => class,
             };
-            let (_, class) = crate::decode::stack::split_module(class);
-            take(FrameRef {
+            Some(FrameRef {
                 class,
                 method,
                 file: None,
-            });
-        }
+            })
+        };
+        std::iter::from_fn(read).take(LONGEST_RUN)
     }
 
     /// A stack text: lines that begin with tabs and `at ` and are whole are frames.
@@ -182,35 +194,21 @@ impl Parts {
         });
         let mut at = 0;
         while at < text.len() {
-            if let Some(line) = frame_line(text, at, written) {
-                self.frames.push(1);
-                let symbol = text.get(line.from..line.to).unwrap_or_default();
-                if line.has_digits {
-                    symbol_into(symbol, written, &mut self.frames);
-                } else {
-                    self.frames.extend_from_slice(symbol);
-                }
-                let number = self.found.len();
-                self.found.push(Found {
-                    class: line.from..line.dot,
-                    method: line.dot + 1..line.to,
-                });
+            if let Some(piece) = self.lines(text, at, written) {
+                let end = at + piece.length;
                 match self.blocks.last_mut() {
-                    Some(block) if block.bytes.end == at && block.tabs == line.tabs => {
-                        block.bytes.end = line.next;
-                        block.frames.end = number + 1;
-                    }
+                    Some(block) if block.bytes.end == at && block.tabs == piece.tabs => block.bytes.end = end,
                     _ => {
-                        self.headers.extend_from_slice(&[1, line.tabs]);
-                        self.frames.push(2);
+                        self.headers.extend_from_slice(&[1, piece.tabs]);
+                        self.frames.push(BEGINS);
                         self.blocks.push(Block {
-                            bytes: at..line.next,
-                            frames: number..number + 1,
-                            tabs: line.tabs,
+                            bytes: at..end,
+                            tabs: piece.tabs,
                         });
                     }
                 }
-                at = line.next;
+                self.frames.append(&piece.frames);
+                at = end;
                 continue;
             }
             let (end, next) = line_break(text, at, written).unwrap_or((text.len(), text.len()));
@@ -220,6 +218,67 @@ impl Parts {
         }
     }
 
+    /// The first frames at `at`: as many as were read as one piece before, or as many as can be read as one. Nothing where
+    /// no frame begins there.
+    fn lines(&mut self, text: &[u8], at: usize, written: Written) -> Option<Piece> {
+        let rest = text.get(at..)?;
+        let (tab, form) = match written {
+            Written::Literal => (&b"\t"[..], pieces::Form::Lines),
+            Written::Escaped => (&b"\\t"[..], pieces::Form::EscapedLines),
+        };
+        if !rest.starts_with(tab) {
+            return None;
+        }
+        let place = Pieces::place(rest, form);
+        if let Some(known) = place.and_then(|place| self.pieces.find(rest, place)) {
+            return Some(*known);
+        }
+        let mut piece = Piece::default();
+        let mut count = 0;
+        let mut last: &[u8] = &[];
+        while let Some(line) = frame_line(text, at + piece.length, written) {
+            let name = text
+                .get(line.symbol.class.start..line.symbol.method.end)
+                .unwrap_or_default();
+            if count == 0 {
+                piece.tabs = line.tabs;
+            } else if line.tabs != piece.tabs || Pieces::ends(count, last, name) {
+                break;
+            }
+            let (item, varies) = self.item(name, line.has_digits, written);
+            // A last line without a break may be the beginning of a longer one elsewhere.
+            let alone = varies || !line.broken;
+            if alone {
+                self.keep(rest, place, piece);
+            }
+            piece.frames.push(item);
+            piece.length = line.next - at;
+            if alone {
+                return Some(piece);
+            }
+            count += 1;
+            last = name;
+        }
+        self.keep(rest, place, piece);
+        (count > 0).then_some(piece)
+    }
+
+    fn keep(&mut self, rest: &[u8], place: Option<Place>, piece: Piece) {
+        if let (Some(place), Some(bytes)) = (place, rest.get(..piece.length)) {
+            self.pieces.keep(bytes, place, piece);
+        }
+    }
+
+    /// Hash of a frame's class and method without what varies, and whether something does.
+    fn item(&mut self, symbol: &[u8], has_digits: bool, written: Written) -> (u128, bool) {
+        if !has_digits {
+            return (xxh3_128(symbol), false);
+        }
+        self.symbol.clear();
+        symbol_into(symbol, written, &mut self.symbol);
+        (xxh3_128(&self.symbol), self.symbol != symbol)
+    }
+
     /// A Log4j2 object: the arrays of plain frames in it are runs.
     fn log4j2(&mut self, raw: &[u8]) {
         static FRAMES: LazyLock<memmem::Finder<'static>> =
@@ -227,33 +286,27 @@ impl Parts {
         let mut from = 0;
         while let Some(found) = FRAMES.find(raw.get(from..).unwrap_or_default()) {
             let open = from + found + FRAMES.needle().len() - 1;
-            let (before, first) = (self.frames.len(), self.found.len());
-            match self.objects(raw, open) {
+            let before = self.frames;
+            self.frames.push(BEGINS);
+            let end = self.objects(raw, open);
+            let to = if end.is_some() { open } else { open + 1 };
+            zero_into(
+                raw.get(from..to).unwrap_or_default(),
+                Written::Escaped,
+                &mut self.headers,
+            );
+            match end {
                 Some(end) => {
-                    zero_into(
-                        raw.get(from..open).unwrap_or_default(),
-                        Written::Escaped,
-                        &mut self.headers,
-                    );
                     self.headers.push(1);
-                    self.frames.push(2);
                     self.blocks.push(Block {
                         bytes: open..end,
-                        frames: first..self.found.len(),
                         tabs: 0,
                     });
                     from = end;
                 }
                 None => {
-                    self.frames.truncate(before);
-                    self.found.truncate(first);
-                    let end = open + 1;
-                    zero_into(
-                        raw.get(from..end).unwrap_or_default(),
-                        Written::Escaped,
-                        &mut self.headers,
-                    );
-                    from = end;
+                    self.frames = before;
+                    from = to;
                 }
             }
         }
@@ -265,30 +318,58 @@ impl Parts {
         let mut at = open;
         loop {
             let rest = raw.get(at..)?;
-            let (Found { class, method }, length) = object_symbol(rest)?;
-            self.frames.push(1);
-            let (class_text, method_text) = (rest.get(class.clone())?, rest.get(method.clone())?);
-            // Nothing between them has a digit, so both are asked at once.
-            if next_digit(rest.get(class.start..method.end)?, 0).is_none() {
-                self.frames.extend_from_slice(class_text);
-                self.frames.push(b'.');
-                self.frames.extend_from_slice(method_text);
-            } else {
-                symbol_into(class_text, Written::Escaped, &mut self.frames);
-                self.frames.push(b'.');
-                symbol_into(method_text, Written::Escaped, &mut self.frames);
+            let place = Pieces::place(rest, pieces::Form::Objects);
+            if let Some(known) = place.and_then(|place| self.pieces.find(rest, place)) {
+                self.frames.append(&known.frames);
+                at += known.length;
+                continue;
             }
-            self.found.push(Found {
-                class: at + class.start..at + class.end,
-                method: at + method.start..at + method.end,
-            });
-            at += length;
-            match raw.get(at)? {
-                b',' => at += 1,
-                b']' => return Some(at),
-                _ => return None,
+            let mut piece = Piece::default();
+            let mut count = 0;
+            let mut last_class: &[u8] = &[];
+            loop {
+                let (symbol, end) = object_symbol(raw, at + piece.length)?;
+                let (class, method) = (raw.get(symbol.class)?, raw.get(symbol.method)?);
+                if count > 0 && Pieces::ends(count, last_class, class) {
+                    self.keep(rest, place, piece);
+                    break;
+                }
+                let (item, varies) = self.object_item(class, method);
+                let last = match raw.get(end)? {
+                    b',' => false,
+                    b']' => true,
+                    _ => return None,
+                };
+                if last || varies {
+                    self.keep(rest, place, piece);
+                }
+                piece.frames.push(item);
+                if last {
+                    self.frames.append(&piece.frames);
+                    return Some(end);
+                }
+                piece.length = end + 1 - at;
+                if varies {
+                    break;
+                }
+                count += 1;
+                last_class = class;
             }
+            self.frames.append(&piece.frames);
+            at += piece.length;
         }
+    }
+
+    /// As [`Parts::item`], for an object.
+    fn object_item(&mut self, class: &[u8], method: &[u8]) -> (u128, bool) {
+        self.symbol.clear();
+        symbol_into(class, Written::Escaped, &mut self.symbol);
+        self.symbol.push(b'.');
+        symbol_into(method, Written::Escaped, &mut self.symbol);
+        let stays = self.symbol.len() == class.len() + 1 + method.len()
+            && self.symbol.starts_with(class)
+            && self.symbol.ends_with(method);
+        (xxh3_128(&self.symbol), !stays)
     }
 }
 
@@ -299,221 +380,11 @@ pub(super) fn written(text: &Text<'_>) -> Written {
     }
 }
 
-/// Class and method of the `{…"class":"C","method":"m"…}` that `text` begins with, and its length. Nothing where anything
-/// inside is escaped.
-fn object_symbol(text: &[u8]) -> Option<(Found, usize)> {
-    static CLASS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"class\":\""));
-    const FIRST: &[u8] = b"{\"class\":\"";
-    const METHOD: &[u8] = b"\",\"method\":\"";
-    let class = if text.starts_with(FIRST) {
-        FIRST.len()
-    } else {
-        // A class loader or a module stands before it.
-        if text.first() != Some(&b'{') {
-            return None;
-        }
-        let class = CLASS.find(text)? + CLASS.needle().len();
-        if memchr2(b'}', b'\\', text.get(..class)?).is_some() {
-            return None;
-        }
-        class
-    };
-    let quote = |from: usize| {
-        let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
-        (text.get(at) == Some(&b'"')).then_some(at)
-    };
-    let class_end = quote(class)?;
-    let method = class_end + METHOD.len();
-    if text.get(class_end..method)? != METHOD || class == class_end {
-        return None;
-    }
-    let method_end = quote(method)?;
-    // A brace inside of a name would end the object too early.
-    if memchr(b'}', text.get(class..method_end)?).is_some() {
-        return None;
-    }
-    let end = method_end + memchr2(b'}', b'\\', text.get(method_end..)?)?;
-    let found = Found {
-        class: class..class_end,
-        method: method..method_end,
-    };
-    (text.get(end) == Some(&b'}')).then_some((found, end + 1))
-}
-
-/// Where the first line break at or after `from` begins and ends.
-fn line_break(text: &[u8], from: usize, written: Written) -> Option<(usize, usize)> {
-    let mut at = from;
-    loop {
-        let found = match written {
-            Written::Literal => return memchr(b'\n', text.get(at..)?).map(|found| (at + found, at + found + 1)),
-            Written::Escaped => at + memchr(b'\\', text.get(at..)?)?,
-        };
-        if text.get(found + 1) == Some(&b'n') {
-            return Some((found, found + 2));
-        }
-        at = found + 2;
-    }
-}
-
-/// A line that is plainly a frame. All places are counted from the beginning of the text.
-struct FrameLine {
-    /// How many tabs the line begins with: they tell suppressed frames from others.
-    tabs: u8,
-    /// Where class and method stand.
-    from: usize,
-    /// The dot before the method.
-    dot: usize,
-    to: usize,
-    has_digits: bool,
-    /// Where the next line begins.
-    next: usize,
-}
-
-/// The frame of Java in the line that begins at `at`: tabs, `at`, a dotted name without a blank or an escape, a place in
-/// brackets. Nothing where the line is not plainly that.
-fn frame_line(text: &[u8], at: usize, written: Written) -> Option<FrameLine> {
-    let tab: &[u8] = match written {
-        Written::Literal => b"\t",
-        Written::Escaped => b"\\t",
-    };
-    let line = text.get(at..)?;
-    let mut tabs = 0u8;
-    let mut after = line;
-    while let Some(stripped) = after.strip_prefix(tab) {
-        after = stripped;
-        tabs = tabs.saturating_add(1);
-    }
-    if tabs == 0 {
-        return None;
-    }
-    let after = after.strip_prefix(b"at ")?;
-    let from = text.len() - after.len();
-    let to = from + memchr(b'(', after)?;
-    // A line break before the bracket is no part of a plain name.
-    let symbol = text.get(from..to)?;
-    let has_digits = plain_name(symbol)?;
-    // A slash parts the module from the class, so it stands before the method's dot.
-    let method = symbol.iter().rev().position(|byte| matches!(byte, b'.' | b'/'))?;
-    let dot = to - method - 1;
-    if text.get(dot) != Some(&b'.') {
-        return None;
-    }
-    let broken = line_break(text, to, written);
-    let (end, next) = broken.unwrap_or((text.len(), text.len()));
-    let place = text.get(to..end)?;
-    let whole = match place.last() {
-        Some(b')') => true,
-        // A last line may be cut.
-        Some(last) => (broken.is_some() || *last == b']') && memchr(b')', place).is_some(),
-        None => false,
-    };
-    whole.then_some(FrameLine {
-        tabs,
-        from,
-        dot,
-        to,
-        has_digits,
-        next,
-    })
-}
-
-/// Whether a name holds digits; nothing where it holds a blank, a backslash or what is not ASCII. Sixteen bytes at a
-/// time, which compilers turn into one vector.
-fn plain_name(name: &[u8]) -> Option<bool> {
-    let mut odd = [false; LANES];
-    let mut digits = [false; LANES];
-    let (chunks, rest) = name.as_chunks::<LANES>();
-    let mut last = [b'a'; LANES];
-    for (slot, byte) in last.iter_mut().zip(rest) {
-        *slot = *byte;
-    }
-    for chunk in chunks.iter().chain(std::iter::once(&last)) {
-        for ((odd, digit), byte) in odd.iter_mut().zip(&mut digits).zip(chunk) {
-            *odd |= (*byte <= b' ') | (*byte >= 0x80) | (*byte == b'\\');
-            *digit |= byte.wrapping_sub(b'0') < 10;
-        }
-    }
-    (!odd.contains(&true)).then(|| digits.contains(&true))
-}
-
-/// Bytes looked at together.
-const LANES: usize = 16;
-
-/// Names that are followed by the number of their making: `GeneratedMethodAccessor7`, `$Proxy12`. Clean names lose it.
-const COUNTED: [&[u8]; 4] = [
-    b"GeneratedMethodAccessor",
-    b"GeneratedConstructorAccessor",
-    b"GeneratedSerializationConstructorAccessor",
-    b"$Proxy",
-];
-
-/// Whether all digits of a symbol, the first at `at`, are ordinals of inner classes and lambdas (`Flow$1`,
-/// `lambda$map$3`) alone. They are the same wherever the same program runs, so a key may hold them.
-fn only_ordinals(symbol: &[u8], at: usize) -> bool {
-    let mut digit = Some(at);
-    while let Some(at) = digit {
-        let run = symbol.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
-        let before = at.checked_sub(1).and_then(|before| symbol.get(before));
-        let after = symbol.get(at + run);
-        let ordinal = before == Some(&b'$') && matches!(after, None | Some(b'.' | b'$'));
-        let lambda = ordinal && symbol.get(..at).is_some_and(|head| head.ends_with(b"Lambda$"));
-        if run > 3 || !ordinal || lambda {
-            return false;
-        }
-        digit = next_digit(symbol, at + run);
-    }
-    true
-}
-
-/// Class and method of a frame without the numbers that clean names lose.
-pub(super) fn symbol_into(symbol: &[u8], written: Written, out: &mut Vec<u8>) {
-    let Some(first) = next_digit(symbol, 0) else {
-        // Most symbols hold nothing that varies.
-        out.extend_from_slice(symbol);
-        return;
-    };
-    if only_ordinals(symbol, first) {
-        out.extend_from_slice(symbol);
-        return;
-    }
-    if let Some((class, rest)) = symbol.split_at_checked(first)
-        && (class.ends_with(b"$$Lambda$") || class.ends_with(b"$$Lambda/"))
-        && let Some(dot) = memrchr(b'.', rest)
-    {
-        // A class that only calls through is no owner, whatever its number.
-        out.extend_from_slice(class);
-        out.extend_from_slice(rest.get(dot..).unwrap_or_default());
-        return;
-    }
-    let mut digits = Some(first);
-    while let Some(at) = digits {
-        let (head, tail) = symbol.split_at_checked(at).unwrap_or((symbol, &[]));
-        let run = tail.iter().take_while(|b| b.is_ascii_digit()).count();
-        if COUNTED.iter().any(|stem| head.ends_with(stem)) {
-            zero_into(head, written, out);
-            zero_into(tail.get(run..).unwrap_or_default(), written, out);
-            return;
-        }
-        digits = next_digit(symbol, at + run);
-    }
-    zero_into(symbol, written, out);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::stack::stack_trace;
     use proptest::prelude::*;
-
-    #[test]
-    fn a_name_is_plain_without_blanks_escapes_and_what_is_not_ascii() {
-        assert_eq!(plain_name(b"org.apache.flink.Task.run"), Some(false));
-        assert_eq!(plain_name(b"a.B$$Lambda$17/0x00007f.apply"), Some(true));
-        assert_eq!(plain_name(b""), Some(false));
-        for odd in ["a b.c", "a.b\\u0041", "a.b\u{a0}c", "a.b\t", "名.b"] {
-            assert_eq!(plain_name(odd.as_bytes()), None, "{odd}");
-        }
-    }
 
     fn marked_and_back(thrown: &Thrown<'_>) {
         let mut parts = Parts::default();
@@ -534,7 +405,7 @@ mod tests {
                     file: None,
                 };
                 match Parts::run_of(&frame) {
-                    Some(run) => parts.frames(thrown, run, &mut |f| frames.push((f.class, f.method))),
+                    Some(run) => frames.extend(parts.frames(thrown, run).map(|f| (f.class, f.method))),
                     None => frames.push((frame.class, frame.method)),
                 }
             }
@@ -573,7 +444,94 @@ mod tests {
         assert!(parts.marked(&thrown).is_none());
     }
 
+    /// All that is told of a throwable by its parts.
+    fn told(parts: &mut Parts, thrown: &Thrown<'_>) -> (Vec<u8>, u128, Vec<Block>) {
+        parts.part(thrown);
+        (parts.headers.clone(), parts.frames_hash(), parts.blocks.clone())
+    }
+
+    /// Lines long enough to be kept as pieces, of several packages, plain and with numbers that vary.
+    fn any_line() -> impl Strategy<Value = String> {
+        let named = |package: &'static str| {
+            ("[a-c]", 1_u8..4).prop_map(move |(class, line)| {
+                format!("\tat {package}.streaming.runtime.tasks.mailbox.Processor{class}.run(Processor.java:{line}) ~[x-1.2.jar:1.2]")
+            })
+        };
+        prop_oneof![
+            4 => named("org.apache.flink"),
+            2 => named("com.acme.orders"),
+            1 => named("java.base/java.util"),
+            1 => (0_u32..9).prop_map(|n| format!("\tat com.acme.orders.Job$$Lambda${n}/0x0000{n}.apply(Unknown Source)")),
+            1 => (0_u32..9).prop_map(|n| format!("\tat jdk.internal.reflect.GeneratedMethodAccessor{n}.invoke(Unknown Source)")),
+            1 => named("com.acme.orders").prop_map(|line| format!("\t{line}")),
+            1 => Just("Caused by: c.DException: why 12".to_owned()),
+            1 => Just("\t... 3 more".to_owned()),
+            1 => Just("\tat broken".to_owned()),
+        ]
+    }
+
+    fn escaped(text: &str) -> String {
+        let mut raw = Vec::new();
+        crate::event::escape_into(text, &mut raw);
+        String::from_utf8(raw).unwrap()
+    }
+
     proptest! {
+        #[test]
+        fn pieces_met_before_are_told_as_if_they_were_read(
+            texts in proptest::collection::vec(proptest::collection::vec(any_line(), 0..60), 1..8),
+            cut in 0_usize..200,
+        ) {
+            let mut warm = Parts::default();
+            for lines in &texts {
+                let text = format!("a.FirstException: one\n{}", lines.join("\n"));
+                let cut = text.get(..text.len().saturating_sub(cut)).unwrap_or(&text);
+                let raw = escaped(&text);
+                for thrown in [
+                    Thrown::Text(Text::Plain(&text)),
+                    Thrown::Text(Text::Escaped(&raw)),
+                    Thrown::Text(Text::Plain(cut)),
+                    Thrown::Text(Text::Plain(&text)),
+                ] {
+                    prop_assert_eq!(told(&mut warm, &thrown), told(&mut Parts::default(), &thrown));
+                }
+            }
+        }
+
+        #[test]
+        fn objects_met_before_are_told_as_if_they_were_read(
+            arrays in proptest::collection::vec(proptest::collection::vec(("(org\\.apache\\.flink|com\\.acme\\.orders)", "[a-c]|\\$\\$Lambda\\$[1-9]", 1_u8..3), 1..40), 1..6),
+        ) {
+            let mut warm = Parts::default();
+            for array in &arrays {
+                let frames: Vec<String> = array
+                    .iter()
+                    .map(|(package, class, line)| format!(r#"{{"class":"{package}.Task{class}","method":"run","file":"Task.java","line":{line}}}"#))
+                    .collect();
+                let raw = format!(r#"{{"name":"a.B","extendedStackTrace":[{}]}}"#, frames.join(","));
+                let thrown = Thrown::Json { raw: Text::Plain(&raw), shape: ThrownShape::Log4j2 };
+                prop_assert_eq!(told(&mut warm, &thrown), told(&mut Parts::default(), &thrown));
+                marked_and_back(&thrown);
+            }
+        }
+
+        #[test]
+        fn what_is_told_does_not_depend_on_line_numbers_and_generated_numbers(
+            lines in proptest::collection::vec(any_line(), 0..40),
+            line in 1_u32..9999,
+            number in 1_u32..9999,
+        ) {
+            let text = format!("a.FirstException: one\n{}\n", lines.join("\n"));
+            let other = text
+                .replace(".java:1)", &format!(".java:{line})"))
+                .replace("Accessor3", &format!("Accessor{number}"))
+                .replace("Lambda$4/", &format!("Lambda${number}/"));
+            let mut parts = Parts::default();
+            let (headers, frames, _) = told(&mut parts, &Thrown::Text(Text::Plain(&text)));
+            let (other_headers, other_frames, _) = told(&mut parts, &Thrown::Text(Text::Plain(&other)));
+            prop_assert_eq!((headers, frames), (other_headers, other_frames));
+        }
+
         #[test]
         fn any_mix_of_lines_is_read_the_same_marked_or_whole(lines in proptest::collection::vec(
             prop_oneof![

@@ -63,18 +63,25 @@ pub struct Unread<'t> {
 /// that are `unread`.
 #[must_use]
 pub fn site(trace: &StackTrace, unread: Option<Unread<'_>>, index: usize, ownership: &Ownership, most: usize) -> Site {
-    let raw = whole_stack(trace, unread, index);
-    let any = !raw.is_empty();
     let class = trace.throwables.get(index).map_or("", |t| t.class.as_str());
     if class.ends_with("StackOverflowError") || class == "RecursionError" {
+        let raw = whole_stack(trace, unread, index);
         let frames: Vec<OwnedFrame> = raw
             .iter()
             .take(DEEPEST)
             .filter_map(|frame| owned(frame, trace.language, ownership))
             .collect();
-        return cycle(&frames, any);
+        return cycle(&frames, !raw.is_empty());
     }
-    let frames = operators_own(&raw, trace.language, ownership, most);
+    let asked = || OperatorsOwn::new(trace.language, ownership, most);
+    let mut own = asked();
+    if !own.take_own(trace, unread, index) {
+        // What it shares with its enclosing one tells too.
+        own = asked();
+        let raw = whole_stack(trace, unread, index);
+        raw.iter().any(|frame| own.take(frame));
+    }
+    let (frames, any) = (own.frames, own.looked_at > 0);
     let thrower = frames.iter().find(|f| f.layer != Layer::Jdk).cloned();
     Site {
         owners: owners(&frames, most),
@@ -89,32 +96,73 @@ pub fn site(trace: &StackTrace, unread: Option<Unread<'_>>, index: usize, owners
 
 /// The clean frames up to the output that handed the record on; an output that throws itself is no border. Ends early
 /// once nothing further down can change the answer.
-fn operators_own(raw: &[FrameRef<'_>], language: Language, ownership: &Ownership, most: usize) -> Vec<OwnedFrame> {
-    let mut out: Vec<OwnedFrame> = Vec::with_capacity(32);
-    let mut own = false;
-    let mut users = 0;
-    for frame in raw.iter().take(DEEPEST) {
-        let Some(frame) = owned(frame, language, ownership) else {
-            continue;
-        };
-        if own && frame.border {
-            break;
-        }
-        own |= frame.layer != Layer::Jdk && !frame.border;
-        if frame.layer == Layer::User && out.iter().all(|f| f.symbol != frame.symbol) {
-            users += 1;
-        }
-        out.push(frame);
-        // The thrower stands above the first user frame, and no layer is better than the user's.
-        let thrower_done = out
-            .iter()
-            .find(|f| f.layer != Layer::Jdk)
-            .is_some_and(|f| f.layer == Layer::User);
-        if users >= most && (thrower_done || out.len() >= THROWER_REACH) {
-            break;
+struct OperatorsOwn<'o> {
+    language: Language,
+    ownership: &'o Ownership,
+    /// So many frames of each kind are wanted.
+    most: usize,
+    frames: Vec<OwnedFrame>,
+    looked_at: usize,
+    /// A frame of the operator was met, so that an output ends it.
+    begun: bool,
+    users: usize,
+}
+
+impl<'o> OperatorsOwn<'o> {
+    fn new(language: Language, ownership: &'o Ownership, most: usize) -> Self {
+        Self {
+            language,
+            ownership,
+            most,
+            frames: Vec::with_capacity(32),
+            looked_at: 0,
+            begun: false,
+            users: 0,
         }
     }
-    out
+
+    /// Takes the frames a throwable has of its own; says whether those it shares cannot change the answer.
+    fn take_own(&mut self, trace: &StackTrace, unread: Option<Unread<'_>>, index: usize) -> bool {
+        let Some(throwable) = trace.throwables.get(index) else {
+            return true;
+        };
+        for frame in &throwable.frames {
+            let frame = as_ref(frame);
+            let done = match (Parts::run_of(&frame), unread) {
+                (Some(run), Some(unread)) => unread.parts.frames(unread.thrown, run).any(|f| self.take(&f)),
+                (Some(_), None) | (None, _) => self.take(&frame),
+            };
+            if done {
+                return true;
+            }
+        }
+        throwable.common == 0 && self.looked_at > 0
+    }
+
+    /// Takes the next frame down; says whether the ones below it cannot change the answer.
+    fn take(&mut self, frame: &FrameRef<'_>) -> bool {
+        if self.looked_at >= DEEPEST {
+            return true;
+        }
+        self.looked_at += 1;
+        let Some(frame) = owned(frame, self.language, self.ownership) else {
+            return false;
+        };
+        if self.begun && frame.border {
+            return true;
+        }
+        self.begun |= frame.layer != Layer::Jdk && !frame.border;
+        if frame.layer == Layer::User && self.frames.iter().all(|f| f.symbol != frame.symbol) {
+            self.users += 1;
+        }
+        self.frames.push(frame);
+        // The thrower stands above the first user frame, and no layer is better than the user's.
+        let thrower_done = || {
+            let thrower = self.frames.iter().find(|f| f.layer != Layer::Jdk);
+            thrower.is_some_and(|f| f.layer == Layer::User)
+        };
+        self.users >= self.most && (self.frames.len() >= THROWER_REACH || thrower_done())
+    }
 }
 
 fn owners(frames: &[OwnedFrame], most: usize) -> Vec<OwnedFrame> {
@@ -234,7 +282,7 @@ fn whole_stack<'t>(trace: &'t StackTrace, unread: Option<Unread<'t>>, index: usi
         for frame in &throwable.frames {
             let frame = as_ref(frame);
             match (Parts::run_of(&frame), unread) {
-                (Some(run), Some(unread)) => unread.parts.frames(unread.thrown, run, &mut |f| frames.push(f)),
+                (Some(run), Some(unread)) => frames.extend(unread.parts.frames(unread.thrown, run)),
                 (Some(_), None) | (None, _) => frames.push(frame),
             }
         }

@@ -55,8 +55,7 @@ impl KeyMaker {
             }
             Thrown::Parsed(_) => return None,
         }
-        let (headers, frames) = self.parts.bytes();
-        out.extend_from_slice(headers);
+        out.extend_from_slice(self.parts.headers());
         out.push(u8::from(is_short(&event.thrown)));
         self.headers = headers_from..out.len();
         if may_lack_frames(&event.thrown) {
@@ -65,9 +64,8 @@ impl KeyMaker {
             out.push(4);
             optional(event.thread.as_ref(), Varies::Yes, out);
         }
-        // The length keeps the frames apart from what stands before them.
-        out.extend_from_slice(&(frames.len() as u64).to_le_bytes());
-        self.frames = xxh3_128(frames);
+        // Its length keeps the hash apart from what stands before it.
+        self.frames = self.parts.frames_hash();
         out.extend_from_slice(&self.frames.to_le_bytes());
         Some(xxh3_128(out))
     }
@@ -76,6 +74,12 @@ impl KeyMaker {
     #[must_use]
     pub fn headers_key(&self) -> u128 {
         xxh3_128(self.scratch.get(self.headers.clone()).unwrap_or_default())
+    }
+
+    /// The key of the message with its level and logger, of the event that was given a key last.
+    #[must_use]
+    pub fn message_key(&self) -> u128 {
+        xxh3_128(self.scratch.get(..self.headers.start).unwrap_or_default())
     }
 
     /// Hash of the frames, of the event that was given a key last.

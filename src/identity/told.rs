@@ -72,15 +72,29 @@ pub struct ToldHeaders {
     /// The stack as it was read; runs of frames may be marked only.
     #[serde(skip)]
     pub trace: Option<StackTrace>,
-    /// The throwable that tells, and its number in the trace.
+    /// The throwable that tells.
     #[serde(skip)]
-    teller: Option<(usize, Link)>,
+    teller: Option<Teller>,
     /// Hash of all that decides, beside the frames in the runs, which frames own the error.
     #[serde(skip)]
     shape: u64,
     /// Why it was decided so, in words.
     #[serde(skip)]
     notes: Vec<String>,
+}
+
+/// The throwable that tells, and what its frames are asked for.
+#[derive(Debug)]
+struct Teller {
+    /// Its number in the trace.
+    index: usize,
+    link: Link,
+    /// Words of its message's own.
+    spoken: usize,
+    /// Its message only repeats values.
+    frames_decide: bool,
+    /// It is thrown anywhere.
+    message_decides: bool,
 }
 
 impl ToldHeaders {
@@ -91,9 +105,9 @@ impl ToldHeaders {
             bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
             bytes.extend_from_slice(text.as_bytes());
         };
-        if let (Some((index, telling)), Some(trace)) = (&self.teller, trace) {
-            put(&index.to_string());
-            put(&telling.class);
+        if let (Some(teller), Some(trace)) = (&self.teller, trace) {
+            put(&teller.index.to_string());
+            put(&teller.link.class);
             put(&format!("{:?}", trace.language));
             for throwable in &trace.throwables {
                 put(&format!("{:?} {}", throwable.relation, throwable.common));
@@ -237,10 +251,10 @@ pub fn tell_thrown(
         return told;
     };
     told.leaves = Leaves::Nothing;
-    let Some((index, telling)) = &headers.teller else {
+    let Some(teller) = &headers.teller else {
         return told;
     };
-    let work_out = |unread| site(trace, unread, *index, &rules.ownership, OWNERS);
+    let work_out = |unread| site(trace, unread, teller.index, &rules.ownership, OWNERS);
     let site = match unread {
         Some((unread, sites)) => {
             let key = unread.frames_key ^ (u128::from(headers.shape) << 32);
@@ -249,8 +263,8 @@ pub fn tell_thrown(
         None => Arc::new(work_out(None)),
     };
     let message = headers.exception_template.as_deref().unwrap_or_default();
-    decide(&mut told, telling, message, &site, trace.language, rules);
-    if !site.any && words(message) < TELLING_WORDS {
+    decide(&mut told, teller, message, &site, trace.language);
+    if !site.any && teller.spoken < TELLING_WORDS {
         told.note("no frames and no telling message: logger and task decide");
         told.leaves = if short { Leaves::Place } else { Leaves::PlaceButTask };
     }
@@ -259,10 +273,10 @@ pub fn tell_thrown(
     told
 }
 
-/// Decides what error an event is, with what its throwable tells known. `message` and `logger` are the event's.
+/// Decides what error an event is, with what its throwable tells known. `template` is the event's message with its
+/// variable parts masked, `logger` its logger.
 #[must_use]
-pub fn tell(thrown: ToldThrown, message: &str, logger: &str, dims: &Dimensions, rules: &IdentityRules) -> Told {
-    let template = template(message, &rules.masks);
+pub fn tell(thrown: ToldThrown, template: String, logger: &str, dims: &Dimensions) -> Told {
     let mut thrown = thrown;
     let mut pieces = std::mem::take(&mut thrown.pieces);
     let task = dims.task.as_deref();
@@ -303,7 +317,8 @@ pub fn tell_event(event: &ErrorEvent<'_>, dims: &Dimensions, rules: &IdentityRul
     let headers = Arc::new(tell_headers(&event.thrown, root, rules));
     let thrown = tell_thrown(headers, None, is_short(&event.thrown), rules);
     let logger = event.logger.as_ref().map(Text::decoded).unwrap_or_default();
-    tell(thrown, &event.message.decoded(), &logger, dims, rules)
+    let template = template(&event.message.decoded(), &rules.masks);
+    tell(thrown, template, &logger, dims)
 }
 
 /// The root the writer names on its own, where the stack does not reach it.
@@ -435,7 +450,13 @@ fn find_telling(told: &mut ToldHeaders, trace: &StackTrace, rules: &IdentityRule
     let telling = link(throwable);
     told.exception_template = throwable.message.as_deref().map(|m| template(m, &rules.masks));
     told.exception = Some(telling.class.clone());
-    told.teller = Some((index, telling));
+    told.teller = Some(Teller {
+        index,
+        spoken: words(told.exception_template.as_deref().unwrap_or_default()),
+        frames_decide: rules.chain.frames_decide(&telling.class),
+        message_decides: rules.chain.message_decides(&telling.class),
+        link: telling,
+    });
 }
 
 /// What the fingerprint says first: class and owner frame. Made of its pieces, so that it belongs to one group.
@@ -449,14 +470,8 @@ fn group_pieces(pieces: &[Piece]) -> Vec<Piece> {
 }
 
 /// Class, then frames where they decide, then the message where they do not.
-fn decide(
-    told: &mut ToldThrown,
-    telling: &Link,
-    message: &str,
-    site: &Site,
-    language: Language,
-    rules: &IdentityRules,
-) {
+fn decide(told: &mut ToldThrown, teller: &Teller, message: &str, site: &Site, language: Language) {
+    let telling = &teller.link;
     if let Some(code) = chain::code(telling) {
         told.note("the code in brackets says what happened, in whatever language the class is");
         told.piece("code", code);
@@ -466,10 +481,10 @@ fn decide(
     told.piece("class", identifying_class(&telling.class, language));
     let library = &site.throwers;
     let own_throw = site.thrower.as_ref().is_some_and(|t| t.layer == Layer::User);
-    let spoken = words(message);
-    let generic = rules.chain.frames_decide(&telling.class);
+    let spoken = teller.spoken;
+    let generic = teller.frames_decide;
     let owned = site.owners.first().is_some_and(|f| f.layer != Layer::Jdk);
-    let (frames, from) = if rules.chain.message_decides(&telling.class) && !message.is_empty() {
+    let (frames, from) = if teller.message_decides && !message.is_empty() {
         told.note("a class that is thrown anywhere: its message decides");
         told.piece("message", message);
         (0, &site.owners)

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 pub mod config;
+mod connect;
 pub mod dlq;
 pub mod explain;
 pub mod generate;

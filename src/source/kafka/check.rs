@@ -3,6 +3,7 @@
 use super::client::Calls;
 use super::{KafkaFault, KafkaSettings};
 use crate::config::servers::{KafkaConfig, TopicNames};
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::time::{Duration, Instant};
@@ -26,10 +27,16 @@ pub struct Bounds {
 impl<'a> Questions<'a> {
     /// A client that waits so long for an answer.
     pub(crate) fn new(config: &'a KafkaConfig, wait: Duration) -> Result<Self, KafkaFault> {
-        let consumer = KafkaSettings::new(config)
-            .reader()
+        Self::with(&KafkaSettings::new(config).reader(), config, wait)
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn with(settings: &ClientConfig, config: &'a KafkaConfig, wait: Duration) -> Result<Self, KafkaFault> {
+        let consumer: BaseConsumer<Calls> = settings
             .create_with_context(Calls::new(config.token.clone()))
             .map_err(|error| KafkaFault::of(&error, "setting up a client", &config.brokers))?;
+        // The first token is asked for while polling, and without it no call gets an answer.
+        consumer.context().first_token(|wait| drop(consumer.poll(wait)));
         Ok(Self { consumer, config, wait })
     }
 
@@ -79,6 +86,14 @@ impl<'a> Questions<'a> {
     /// The client, for reading.
     pub(crate) fn consumer(&self) -> &BaseConsumer<Calls> {
         &self.consumer
+    }
+
+    /// That nothing came for so long, with what the library complained of meanwhile.
+    pub(crate) fn silent(&self, doing: &str, wait: Duration) -> KafkaFault {
+        self.fault(
+            &KafkaError::Global(Code::OperationTimedOut),
+            &format!("{doing}: no answer in {} s", wait.as_secs()),
+        )
     }
 
     /// The fault of an error, with what the library complained of meanwhile.

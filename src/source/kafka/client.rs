@@ -9,13 +9,20 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a new client may take to ask for its first token; it does so at once.
+const FIRST_TOKEN: Duration = Duration::from_secs(1);
 
 /// The callbacks all clients share.
 #[derive(Debug, Default)]
 pub struct Calls {
     /// The file of the token, for OAUTHBEARER.
     token: Option<PathBuf>,
+    /// Whether the library has asked for a token yet.
+    asked: AtomicBool,
     last: Mutex<Option<(Code, String)>>,
     refused: Mutex<Option<(Code, String)>>,
     /// The first delivery that failed since it was asked for: the record's number and why.
@@ -46,6 +53,15 @@ impl Calls {
     pub fn take_last(&self) -> Option<(Code, String)> {
         let last = lock(&self.last).take();
         lock(&self.refused).take().or(last)
+    }
+
+    /// Polls until the library has asked for its first token, where one is needed: it asks only while somebody polls, and
+    /// a call that does not poll would wait for the login in vain.
+    pub(crate) fn first_token(&self, poll: impl Fn(Duration)) {
+        let until = Instant::now() + FIRST_TOKEN;
+        while self.token.is_some() && !self.asked.load(Ordering::Relaxed) && Instant::now() < until {
+            poll(Duration::from_millis(10));
+        }
     }
 
     /// The first delivery that failed since this was asked before.
@@ -90,6 +106,7 @@ impl ClientContext for Calls {
     }
 
     fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.asked.store(true, Ordering::Relaxed);
         let Some(path) = &self.token else {
             return Err("no file of a token is configured (source.kafka.token)".into());
         };

@@ -9,6 +9,7 @@
 //! - [`client`]: what our clients do when the library calls back.
 //! - [`fault`]: what is wrong, and what to do.
 //! - [`check`]: whether brokers, topics and rights are there.
+//! - [`probe`]: whether we may do what the roles do, found out by doing it.
 //! - [`admin`]: makes our topics.
 //! - [`load`]: sends records as fast as the brokers take them, for `generate` and `dlq replay`.
 //! - [`tail`]: reads the end of a topic, bounded.
@@ -18,6 +19,7 @@ pub mod check;
 pub mod client;
 pub mod fault;
 pub mod load;
+pub mod probe;
 pub mod settings;
 pub mod tail;
 

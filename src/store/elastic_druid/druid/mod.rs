@@ -6,12 +6,13 @@
 //! empty, a server that does not answer is an error and never an empty answer. What it does not do: reset a
 //! supervisor, as that loses or duplicates rows; it tells who must decide.
 //!
-//! - [`client`], [`error`], [`sql`]: asking.
+//! - [`client`], [`error`], [`sql`]: asking; [`about`]: who answers there.
 //! - [`consumer`], [`spec`], [`compare`], [`mod@setup`]: the supervisor as we want it, and as it is.
 //! - [`status`]: how it fares.
 //! - [`filter`], [`trends`], [`jobs`]: answers of the reading side.
 //! - [`sums`]: what `verify` compares.
 
+mod about;
 mod client;
 mod compare;
 mod consumer;
@@ -25,6 +26,7 @@ mod status;
 mod sums;
 mod trends;
 
+pub use about::DruidAbout;
 pub use client::DruidClient;
 pub use compare::Difference;
 pub use error::{DruidError, Service};

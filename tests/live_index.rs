@@ -26,7 +26,7 @@ use seismolog::index::retention::remove_old;
 use seismolog::store::elastic_druid::elastic::ElasticError;
 use seismolog::store::elastic_druid::elastic::documents::{details_index, issues_index, read_sample};
 use seismolog::store::elastic_druid::elastic::update::{Document, Origin, Update};
-use seismolog::store::elastic_druid::elastic::{Method, setup};
+use seismolog::store::elastic_druid::elastic::{Elastic, Method, setup};
 use seismolog::topics::detail::Detail;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -265,6 +265,44 @@ fn whatever_a_troubled_node_answers_counts_stay_exact_and_what_it_never_takes_is
         sum(&mut kept.iter().map(|detail| detail.count)),
         sum(&mut lost.iter().map(|detail| detail.count))
     );
+}
+
+#[test]
+fn a_node_that_is_away_from_the_start_or_dies_midway_is_passed_over_by_writing_and_reading() {
+    let (Some(node), Some(topics)) = (Node::open("failover"), Topics::open("failover")) else {
+        return;
+    };
+    let [first, second] = [5, 6].map(|seed| Proxy::start(&support::elastic_url(), 0, None, seed));
+    let mut config = node.config.clone();
+    config.urls = vec!["http://127.0.0.1:1".into(), first.url.clone(), second.url.clone()];
+    config.timeout = Duration::from_secs(5);
+    let through = Elastic::new(&config).unwrap();
+    // The first address is dead from the start.
+    node.wait(setup(&through, &config)).unwrap();
+    let mut options = options(&node, &topics);
+    options.elastic = config;
+    let group = options.group();
+    let (details, truth) = load(600, 11);
+    let running = Running::start(options);
+    let count = || {
+        let path = format!("{}-issues/_count", node.prefix());
+        node.wait(through.call(Method::Get, &path, &[], None)).unwrap()["count"].clone()
+    };
+    let (before, after) = details.split_at(300);
+    topics.send(before);
+    wait("the first half", Duration::from_secs(60), || topics.behind(&group) == 0);
+    node.refresh();
+    assert_ne!(count(), 0);
+    // The one that was asked so far dies, in the middle of its answers.
+    first.down(true);
+    topics.send(after);
+    wait("the second half", Duration::from_secs(60), || {
+        topics.behind(&group) == 0
+    });
+    running.end().unwrap();
+    assert!(first.seen().contains_key("down"), "nobody asked the dead one");
+    assert_eq!(Truth::stored(&node), truth);
+    assert_eq!(count(), truth.issues.len());
 }
 
 #[test]

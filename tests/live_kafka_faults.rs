@@ -16,19 +16,22 @@ mod kafka_bed;
 mod live;
 mod schema;
 
-use kafka_bed::{BROKER, Bed, turn};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kafka_bed::{BROKER, Bed, Member, turn};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use seismolog::config::Secret;
-use seismolog::config::servers::{KafkaConfig, TopicNames};
+use seismolog::config::servers::{KafkaConfig, TopicNames, TopicPlan};
+use seismolog::source::kafka::admin::ensure_topics;
 use seismolog::source::kafka::check::check_process;
 use seismolog::source::kafka::{KafkaFault, KafkaSettings, load};
 use seismolog::topics::detail::Detail;
 use seismolog::topics::reject::{RejectRecord, Stage};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 fn admin(bed: &Bed) -> (AdminClient<DefaultClientContext>, tokio::runtime::Runtime) {
@@ -258,10 +261,110 @@ fn every_way_to_log_in_works_and_every_refusal_says_why() {
     let wrong = check(&login(9096, Some("SCRAM-SHA-512"), "seismolog", "wrong-password")).unwrap_err();
     assert!(matches!(wrong, KafkaFault::NotLetIn { .. }), "{wrong:?}");
     assert!(!format!("{wrong:?} {}", wrong.advice()).contains("wrong-password"));
+    assert!(wrong.advice().contains("source.kafka.password_file"), "{}", wrong.advice());
     let mut stranger = login(9096, Some("PLAIN"), "seismolog", "seismolog-test");
     stranger.ca = Some(tls().join("other-ca.pem"));
     let stranger = check(&stranger).unwrap_err();
     assert!(matches!(stranger, KafkaFault::NotLetIn { .. }), "{stranger:?}");
+    assert!(stranger.advice().contains("set source.kafka.ca"), "{stranger:?}");
     let powerless = check(&login(9094, Some("PLAIN"), "powerless", "powerless-test")).unwrap_err();
     assert!(matches!(powerless, KafkaFault::NoRight { .. }), "{powerless:?}");
+}
+
+/// A token without a signature, as the local broker takes it, that ends at a time.
+fn token(subject: &str, expires: i64) -> String {
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let head = part(serde_json::json!({ "alg": "none" }));
+    let body = part(serde_json::json!({ "sub": subject, "iat": 1_700_000_000, "exp": expires }));
+    format!("{head}.{body}.")
+}
+
+/// 2100-01-01, and a time long past.
+const FAR: i64 = 4_102_444_800;
+const PAST: i64 = 1_700_000_001;
+
+/// The binary with a token in the place of no login.
+fn by_token(bed: &Bed, file: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seismolog"));
+    let prefix = "SEISMOLOG_SOURCE__KAFKA__";
+    command.args(args).arg("-c").arg(bed.config("token"));
+    command.env(format!("{prefix}BROKERS"), "127.0.0.1:9096");
+    command
+        .env(format!("{prefix}TLS"), "true")
+        .env(format!("{prefix}CA"), tls().join("ca.pem"));
+    command.env(format!("{prefix}SASL_MECHANISM"), "OAUTHBEARER");
+    command.env(format!("{prefix}TOKEN"), file);
+    command
+}
+
+#[test]
+fn a_token_logs_every_client_in_and_one_that_ended_is_told() {
+    let Some(_turn) = turn() else { return };
+    if !tls().join("ca.pem").is_file() || TcpStream::connect("127.0.0.1:9096").is_err() {
+        live::not_run("there is no listener with TLS and SASL (--with tls makes them)");
+        return;
+    }
+    let mut bed = Bed::new(101);
+    let file = bed.dir.path().join("token");
+    std::fs::write(&file, token("seismolog", FAR)).unwrap();
+    // A client that asks, one that reads in a group, one that writes in transactions.
+    let asked = by_token(&bed, &file, &["config", "check", "--connect", "-o", "jsonl"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(said.contains("logged in by OAUTHBEARER"), "{said}");
+    bed.send(100);
+    let child = by_token(&bed, &file, &["run", "--role", "process"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(bed.dir.path().join("token.log")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut member = Member(child);
+    bed.wait_until_read();
+    assert!(member.stop().success());
+    bed.assert_exact();
+    let listed = by_token(&bed, &file, &["dlq", "list", "-o", "jsonl"]).output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&listed.stdout).contains("invalid_json"),
+        "{}",
+        stderr(&listed)
+    );
+    // What the library cannot do with a token is told with the command that does it.
+    let mut kafka = bed.kafka.clone();
+    kafka.brokers = "127.0.0.1:9094".into();
+    kafka.sasl_mechanism = Some("OAUTHBEARER".into());
+    kafka.token = Some(file.clone());
+    let plan = TopicPlan {
+        partitions: 3,
+        ..TopicPlan::default()
+    };
+    assert_eq!(ensure_topics(&kafka, &bed.topics, &plan), Ok(vec![]), "all is there");
+    let mut topics = bed.topics.clone();
+    topics.alerts = format!("{}-more", topics.alerts);
+    let fault = ensure_topics(&kafka, &topics, &plan).unwrap_err();
+    let wanted = format!(
+        "kafka-topics.sh --bootstrap-server 127.0.0.1:9094 --topic {} --create",
+        topics.alerts
+    );
+    assert!(fault.advice().contains(&wanted), "{fault}; {}", fault.advice());
+
+    for (token, state, words) in [
+        (token("seismolog", PAST), "refused", "source.kafka.token"),
+        (token("powerless", FAR), "refused", "the right to"),
+        ("no-token-at-all".to_owned(), "refused", "is not a JWT"),
+    ] {
+        std::fs::write(&file, &token).unwrap();
+        let asked = by_token(&bed, &file, &["config", "check", "--connect", "-o", "jsonl"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+        let kafka = said.lines().find(|line| line.contains("\"kafka\"")).unwrap();
+        assert!(
+            kafka.contains(&format!("\"state\":\"{state}\"")) && kafka.contains(words),
+            "{kafka}"
+        );
+        assert!(!said.contains(&token) && !stderr(&asked).contains(&token), "{said}");
+        assert_eq!(asked.status.code(), Some(78));
+    }
 }

@@ -198,6 +198,9 @@ impl<'a> Admin<'a> {
     }
 
     fn ensure(&self, wanted: &Wanted<'_>, replicas: Option<u64>, changed: &mut Vec<Changed>) -> Result<(), KafkaFault> {
+        if self.config.token.is_some() {
+            return self.look(wanted);
+        }
         match self.questions.partitions(wanted.name)? {
             None => self.make(wanted, replicas, changed),
             Some(there) => {
@@ -205,6 +208,30 @@ impl<'a> Admin<'a> {
                 self.set(wanted, changed)
             }
         }
+    }
+
+    /// All that can be done by OAUTHBEARER: an administrating client of the library never asks for its token, so its
+    /// requests would wait in vain.
+    fn look(&self, wanted: &Wanted<'_>) -> Result<(), KafkaFault> {
+        let there = self.questions.partitions(wanted.name)?;
+        let place = format!("--bootstrap-server {} --topic {}", self.config.brokers, wanted.name);
+        let partitions = wanted.partitions;
+        let command = match there.map(|there| u64::try_from(there).unwrap_or(0)) {
+            Some(there) if there >= partitions => return Ok(()),
+            Some(_) => format!("kafka-topics.sh {place} --alter --partitions {partitions}"),
+            None => {
+                let settings: String = wanted
+                    .settings
+                    .iter()
+                    .map(|(name, value)| format!(" --config {name}={value}"))
+                    .collect();
+                format!("kafka-topics.sh {place} --create --partitions {partitions}{settings}")
+            }
+        };
+        Err(KafkaFault::NotByToken {
+            topic: wanted.name.to_owned(),
+            command,
+        })
     }
 
     fn make(&self, wanted: &Wanted<'_>, replicas: Option<u64>, changed: &mut Vec<Changed>) -> Result<(), KafkaFault> {

@@ -304,6 +304,7 @@ fn without_secrets(error: DruidError, wanted: &Value) -> DruidError {
         },
         DruidError::Configuration(_)
         | DruidError::Away { .. }
+        | DruidError::Untrusted { .. }
         | DruidError::TimedOut { .. }
         | DruidError::Refused { .. }
         | DruidError::Strange { .. } => error,

@@ -6,9 +6,9 @@
 
 use super::error::ElasticError;
 use super::flavour::About;
-use crate::store::elastic_druid::is_untrusted;
 use crate::config::Secret;
 use crate::config::servers::ElasticConfig;
+use crate::store::elastic_druid::is_untrusted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use elasticsearch::auth::Credentials;

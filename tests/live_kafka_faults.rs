@@ -29,6 +29,8 @@ use seismolog::source::kafka::check::check_process;
 use seismolog::source::kafka::{KafkaFault, KafkaSettings, load};
 use seismolog::topics::detail::Detail;
 use seismolog::topics::reject::{RejectRecord, Stage};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -193,7 +195,84 @@ fn rejects_are_listed_shown_and_sent_back_only_where_that_helps() {
     assert_eq!(bed.progress().1, before);
     let done = seismolog(&bed, &["dlq", "replay"]);
     assert!(done.status.success(), "{}", stderr(&done));
-    assert_eq!(bed.progress().1, before + 1);
+    let committed = || bed.read(&bed.kafka.topics[0], |payload, _| payload == good);
+    assert_eq!(committed().iter().filter(|good| **good).count(), 1);
+    // A second time it is left alone, and shown as sent back; asked for by its id as well.
+    let id = rows[0]["id"].as_str().unwrap();
+    for args in [&["dlq", "replay"][..], &["dlq", "replay", "--id", id]] {
+        let again = seismolog(&bed, args);
+        assert!(
+            stderr(&again).starts_with("seismolog: 0 rejects were sent"),
+            "{}",
+            stderr(&again)
+        );
+        assert!(String::from_utf8_lossy(&again.stdout).contains("it was sent back at"));
+    }
+    let listed = seismolog(&bed, &["dlq", "list", "-o", "jsonl"]);
+    let told = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let sent_back = |line: &str| !line.contains("\"replayed_at\":null");
+    assert_eq!(told.lines().map(sent_back).collect::<Vec<_>>(), [true, false], "{told}");
+    assert!(!stderr(&listed).contains("are no rejects"), "{}", stderr(&listed));
+    let asked_for = seismolog(&bed, &["dlq", "replay", "--id", id, "--again"]);
+    assert!(
+        stderr(&asked_for).starts_with("seismolog: 1 rejects were sent"),
+        "{}",
+        stderr(&asked_for)
+    );
+    assert_eq!(committed().iter().filter(|good| **good).count(), 2);
+}
+
+#[test]
+fn a_replay_that_was_killed_is_started_again_and_sends_each_reject_once() {
+    const REJECTS: usize = 2_600;
+    let Some(_turn) = turn() else { return };
+    let bed = Bed::new(1);
+    let mut sender = load::Sender::new(&bed.kafka, &bed.topics.rejects).unwrap();
+    for number in 0..REJECTS {
+        let record = format!(
+            "{{\"@timestamp\":\"2026-11-21T00:53:04.300Z\",\"log.level\":\"ERROR\",\"message\":\"number {number}\"}}"
+        );
+        let reject = RejectRecord {
+            stage: Stage::Process,
+            topic: bed.kafka.topics[0].clone(),
+            partition: 0,
+            offset: i64::try_from(number).unwrap(),
+            reason: "no_timestamp".into(),
+            detail: "there is no time".into(),
+            length: record.len() as u64,
+            bytes: RejectRecord::encode(record.as_bytes()),
+            rejected_at: 1_795_222_384_411,
+        };
+        sender.send(&serde_json::to_vec(&reject).unwrap()).unwrap();
+    }
+    sender.finish().unwrap();
+    let replay = ["dlq", "replay", "--limit", "10000"];
+    // Killed when its first portion is told as sent, and so in the middle of a later one.
+    for _ in 0..2 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_seismolog"))
+            .args(replay)
+            .arg("-c")
+            .arg(bed.config("cli"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = said.map(Result::unwrap).find(|line| line.contains("\"sent\""));
+        assert!(first.is_some(), "it sent nothing");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let sent = || bed.read(&bed.kafka.topics[0], |payload, _| payload.to_vec());
+    let portion = sent().len();
+    assert!(portion > 0 && portion < REJECTS, "it was not killed midway: {portion}");
+    let last = seismolog(&bed, &replay);
+    assert!(last.status.success(), "{}", stderr(&last));
+    let told = format!("{} rejects were sent", REJECTS - portion);
+    assert!(stderr(&last).contains(&told), "{told} is missing in {}", stderr(&last));
+    let sent = sent();
+    let each: BTreeSet<&Vec<u8>> = sent.iter().collect();
+    assert_eq!((sent.len(), each.len()), (REJECTS, REJECTS));
 }
 
 #[test]
@@ -261,7 +340,11 @@ fn every_way_to_log_in_works_and_every_refusal_says_why() {
     let wrong = check(&login(9096, Some("SCRAM-SHA-512"), "seismolog", "wrong-password")).unwrap_err();
     assert!(matches!(wrong, KafkaFault::NotLetIn { .. }), "{wrong:?}");
     assert!(!format!("{wrong:?} {}", wrong.advice()).contains("wrong-password"));
-    assert!(wrong.advice().contains("source.kafka.password_file"), "{}", wrong.advice());
+    assert!(
+        wrong.advice().contains("source.kafka.password_file"),
+        "{}",
+        wrong.advice()
+    );
     let mut stranger = login(9096, Some("PLAIN"), "seismolog", "seismolog-test");
     stranger.ca = Some(tls().join("other-ca.pem"));
     let stranger = check(&stranger).unwrap_err();

@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod lines;
 pub mod normalize;
 pub mod output;
+mod replay;
 pub mod rules;
 pub mod run;
 mod run_servers;

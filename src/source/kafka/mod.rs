@@ -11,7 +11,7 @@
 //! - [`check`]: whether brokers, topics and rights are there.
 //! - [`probe`]: whether we may do what the roles do, found out by doing it.
 //! - [`admin`]: makes our topics.
-//! - [`load`]: sends records as fast as the brokers take them, for `generate` and `dlq replay`.
+//! - [`load`]: sends records as fast as the brokers take them, for `generate`; [`replay`]: sends rejects back, each once.
 //! - [`tail`]: reads the end of a topic, bounded.
 
 pub mod admin;
@@ -20,6 +20,7 @@ pub mod client;
 pub mod fault;
 pub mod load;
 pub mod probe;
+pub mod replay;
 pub mod settings;
 pub mod tail;
 

@@ -23,6 +23,7 @@ use proxy::Proxy;
 use role::{MINUTE, Running, Truth, be_the_role, child, load, options, pause, wait};
 use seismolog::index::IndexError;
 use seismolog::index::retention::remove_old;
+use seismolog::source::kafka::KafkaFault;
 use seismolog::store::elastic_druid::elastic::ElasticError;
 use seismolog::store::elastic_druid::elastic::documents::{details_index, issues_index, read_sample};
 use seismolog::store::elastic_druid::elastic::update::{Document, Origin, Update};
@@ -334,6 +335,34 @@ fn a_role_whose_setup_is_missing_says_what_and_the_remedy() {
     let error = Running::start(options(&node, &topics)).ended().unwrap_err();
     assert!(error.to_string().contains("script"), "{error}");
     assert_eq!(error.advice(), "run `seismolog setup`");
+}
+
+#[test]
+fn deltas_removed_before_they_were_read_are_told_and_not_jumped_over() {
+    let (Some(node), Some(topics)) = (Node::open("lost"), Topics::open("lost")) else {
+        return;
+    };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let group = options(&node, &topics).group();
+    let running = Running::start(options(&node, &topics));
+    topics.send(&load(100, 1).0);
+    wait("the deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
+    running.end().unwrap();
+    topics.send(&load(100, 2).0);
+    topics.remove_records();
+    let error = Running::start(options(&node, &topics)).ended().unwrap_err();
+    assert!(
+        matches!(&error, IndexError::Kafka(KafkaFault::OffsetLost { .. })),
+        "{error}"
+    );
+    let told = format!("{error}; {}", error.advice());
+    for word in [
+        "records were removed before they were read",
+        &group,
+        &topics.names.details,
+    ] {
+        assert!(told.contains(word), "{word:?} is missing in {told}");
+    }
 }
 
 #[test]

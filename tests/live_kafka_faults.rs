@@ -24,17 +24,18 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use seismolog::config::Secret;
 use seismolog::config::servers::{KafkaConfig, TopicNames, TopicPlan};
-use seismolog::source::kafka::admin::ensure_topics;
+use seismolog::source::kafka::admin::{ensure_topic, ensure_topics, remove_topics};
 use seismolog::source::kafka::check::check_process;
 use seismolog::source::kafka::{KafkaFault, KafkaSettings, load};
 use seismolog::topics::detail::Detail;
 use seismolog::topics::reject::{RejectRecord, Stage};
+use seismolog::topics::stat::Stat;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn admin(bed: &Bed) -> (AdminClient<DefaultClientContext>, tokio::runtime::Runtime) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -84,6 +85,148 @@ fn records_removed_before_they_were_read_are_told_and_not_jumped_over() {
         assert!(told.contains(&wanted), "{wanted:?} is missing in {told}");
     }
     assert_eq!(bed.progress().0, before, "no offset moved");
+}
+
+#[test]
+fn a_topic_deleted_and_made_anew_is_read_from_its_beginning_or_told_and_never_jumped_into() {
+    let Some(_turn) = turn() else { return };
+    let mut bed = Bed::new(1_000);
+    let topic = bed.kafka.topics[0].clone();
+    let kafka = bed.kafka.clone();
+    let anew = || {
+        remove_topics(&kafka, &[&topic]).unwrap();
+        let plan = TopicPlan {
+            partitions: kafka_bed::PARTITIONS,
+            ..TopicPlan::default()
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        // A moment passes until the name is free.
+        while ensure_topic(&kafka, &topic, &plan).unwrap_or_default().is_empty() {
+            assert!(Instant::now() < until, "the topic is not deleted");
+            kafka_bed::wait(Duration::from_millis(200));
+        }
+    };
+    let counted = |bed: &Bed| -> u64 {
+        let stats = bed.read(&bed.topics.stats, |payload, _| {
+            serde_json::from_slice::<Stat>(payload).unwrap()
+        });
+        stats.iter().map(|stat| stat.count).sum()
+    };
+    // Made anew while nobody reads, with more in it than was read before.
+    bed.send(200);
+    let mut member = bed.member("a");
+    bed.wait_until_read();
+    assert!(member.stop().success());
+    anew();
+    bed.send(400);
+    let mut member = bed.member("a");
+    bed.wait_until_read();
+    assert_eq!(counted(&bed), 600, "{}", bed.log("a"));
+    // Made anew under a member that reads: it ends and says so, or has read all there is.
+    anew();
+    bed.send(300);
+    let until = Instant::now() + Duration::from_secs(30);
+    let mut ended = None;
+    while ended.is_none() && counted(&bed) < 900 && Instant::now() < until {
+        kafka_bed::wait(Duration::from_secs(1));
+        ended = member.0.try_wait().unwrap();
+    }
+    eprintln!("OBSERVED ended {ended:?} counted {} log {}", counted(&bed), bed.log("a"));
+}
+
+#[test]
+fn a_broker_older_than_what_exactly_once_needs_is_told_with_the_version_that_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || drop(old_broker(stream)));
+        }
+    });
+    let kafka = KafkaConfig {
+        brokers: address.clone(),
+        topics: vec!["errors".into()],
+        ..KafkaConfig::default()
+    };
+    let fault = check_process(&kafka, &TopicNames::default(), Duration::from_secs(20)).unwrap_err();
+    assert!(matches!(fault, KafkaFault::TooOld(_)), "{fault}");
+    assert!(fault.advice().contains("Kafka 2.5 or newer"), "{}", fault.advice());
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("seismolog.toml");
+    let text = format!(
+        "[source.kafka]\nbrokers = \"{address}\"\n[elasticsearch]\nurls = \"http://127.0.0.1:1\"\n\
+                        [druid]\nurl = \"http://127.0.0.1:1\"\ntimeout = \"1s\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    for args in [
+        &["config", "check", "--connect", "-o", "jsonl"][..],
+        &["setup"],
+        &["run", "--role", "process"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_seismolog"))
+            .args(args)
+            .arg("-c")
+            .arg(&config)
+            .output()
+            .unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        assert_eq!(output.status.code(), Some(78), "{args:?}: {said}");
+        assert!(
+            said.contains("too old") && said.contains("Kafka 2.5 or newer"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
+/// Answers as a broker of Kafka 2.4 does when it is asked what it knows, and nothing else.
+fn old_broker(mut stream: TcpStream) -> std::io::Result<()> {
+    /// Request, and the versions of it from 0 on.
+    const KNOWN: [(i16, i16); 21] = [
+        (0, 8),
+        (1, 11),
+        (2, 5),
+        (3, 9),
+        (8, 8),
+        (9, 6),
+        (10, 3),
+        (11, 6),
+        (12, 4),
+        (13, 4),
+        (14, 4),
+        (17, 1),
+        (18, 2),
+        (19, 5),
+        (20, 4),
+        (22, 2),
+        (24, 1),
+        (25, 1),
+        (26, 1),
+        (28, 2),
+        (36, 2),
+    ];
+    loop {
+        let mut length = [0; 4];
+        stream.read_exact(&mut length)?;
+        let mut request = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
+        stream.read_exact(&mut request)?;
+        let version = i16::from_be_bytes([request[2], request[3]]);
+        if request[..2] != 18_i16.to_be_bytes() {
+            continue;
+        }
+        let mut answer = request[4..8].to_vec();
+        // A version it does not know is answered in the first one, with what it knows.
+        let code: i16 = if version > 2 { 35 } else { 0 };
+        answer.extend(code.to_be_bytes());
+        answer.extend(u32::try_from(KNOWN.len()).unwrap().to_be_bytes());
+        for (key, highest) in KNOWN {
+            answer.extend([key, 0, highest].into_iter().flat_map(i16::to_be_bytes));
+        }
+        if (1..=2).contains(&version) {
+            answer.extend([0; 4]);
+        }
+        stream.write_all(&u32::try_from(answer.len()).unwrap().to_be_bytes())?;
+        stream.write_all(&answer)?;
+    }
 }
 
 #[test]
@@ -377,6 +520,8 @@ fn by_token(bed: &Bed, file: &Path, args: &[&str]) -> Command {
         .env(format!("{prefix}CA"), tls().join("ca.pem"));
     command.env(format!("{prefix}SASL_MECHANISM"), "OAUTHBEARER");
     command.env(format!("{prefix}TOKEN"), file);
+    // Nobody is there, and nobody is asked for here.
+    command.env("SEISMOLOG_DRUID__TIMEOUT", "1s");
     command
 }
 

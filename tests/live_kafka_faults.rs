@@ -88,9 +88,9 @@ fn records_removed_before_they_were_read_are_told_and_not_jumped_over() {
 }
 
 #[test]
-fn a_topic_deleted_and_made_anew_is_read_from_its_beginning_or_told_and_never_jumped_into() {
+fn a_topic_deleted_and_made_anew_is_told_or_read_from_its_beginning_and_never_jumped_into() {
     let Some(_turn) = turn() else { return };
-    let mut bed = Bed::new(1_000);
+    let mut bed = Bed::new(4_000);
     let topic = bed.kafka.topics[0].clone();
     let kafka = bed.kafka.clone();
     let anew = || {
@@ -122,16 +122,20 @@ fn a_topic_deleted_and_made_anew_is_read_from_its_beginning_or_told_and_never_ju
     let mut member = bed.member("a");
     bed.wait_until_read();
     assert_eq!(counted(&bed), 600, "{}", bed.log("a"));
-    // Made anew under a member that reads: it ends and says so, or has read all there is.
+    // Made anew under a member that sleeps, with more in it than the member had read: it ends and says so.
+    member.signal("-STOP");
     anew();
-    bed.send(300);
-    let until = Instant::now() + Duration::from_secs(30);
-    let mut ended = None;
-    while ended.is_none() && counted(&bed) < 900 && Instant::now() < until {
-        kafka_bed::wait(Duration::from_secs(1));
-        ended = member.0.try_wait().unwrap();
-    }
-    eprintln!("OBSERVED ended {ended:?} counted {} log {}", counted(&bed), bed.log("a"));
+    bed.send(2_000);
+    member.signal("-CONT");
+    let ended = member.0.wait().unwrap();
+    let told = bed.log("a");
+    assert_eq!(ended.code(), Some(78), "{told}");
+    assert!(told.contains("the topic was made anew"), "{told}");
+    // Started again it reads the new one from its beginning.
+    let mut member = bed.member("a");
+    bed.wait_until_read();
+    assert!(member.stop().success());
+    assert_eq!(counted(&bed), 2_600, "{told}");
 }
 
 #[test]

@@ -27,8 +27,9 @@
 //! - [`serve`]: pages and HTTP API.
 //! - [`generate`]: realistic load with a known truth.
 //! - [`verify`]: whether all of it adds up.
-//! - [`config`], [`cli`], [`telemetry`], [`clock`]: the edge.
+//! - [`config`], [`cli`], [`telemetry`], [`clock`], [`changed`]: the edge.
 
+pub mod changed;
 pub mod cli;
 pub mod clock;
 pub mod config;

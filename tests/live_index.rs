@@ -65,7 +65,7 @@ fn both(details: &[(i64, &Detail)]) -> Vec<Update> {
 fn setup_twice_changes_nothing_the_second_time() {
     let Some(node) = Node::open("setup") else { return };
     let first = node.wait(setup(&node.elastic, &node.config)).unwrap();
-    let wanted = format!("created index template {}-details", node.prefix());
+    let wanted = format!("index template {}-details: created", node.prefix());
     assert!(first.iter().any(|changed| changed.to_string() == wanted), "{first:?}");
     assert_eq!(node.wait(setup(&node.elastic, &node.config)).unwrap(), []);
 }

@@ -544,7 +544,9 @@ impl<'w> Session<'w> {
         let wanted = self.shares.iter().find(mine).map_or(0, |share| share.next);
         match self.consumer.fetch_watermarks(topic, partition, WAIT) {
             Ok(bounds) => Ended::Failed(self.lost(topic, partition, wanted, bounds).into()),
-            Err(error) => Ended::Anew(format!("the group has no offset of {topic}/{partition} any more: {error}")),
+            Err(error) => Ended::Anew(format!(
+                "the group has no offset of {topic}/{partition} any more: {error}"
+            )),
         }
     }
 

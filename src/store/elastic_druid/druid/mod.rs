@@ -9,7 +9,7 @@
 //! - [`client`], [`error`], [`sql`]: asking; [`about`]: who answers there.
 //! - [`consumer`], [`spec`], [`compare`], [`mod@setup`]: the supervisor as we want it, and as it is.
 //! - [`status`]: how it fares.
-//! - [`filter`], [`trends`], [`jobs`]: answers of the reading side.
+//! - [`filter`], [`trends`]: answers of the reading side.
 //! - [`sums`]: what `verify` compares.
 
 mod about;
@@ -18,7 +18,6 @@ mod compare;
 mod consumer;
 mod error;
 mod filter;
-mod jobs;
 mod setup;
 mod spec;
 mod sql;
@@ -31,8 +30,7 @@ pub use client::DruidClient;
 pub use compare::Difference;
 pub use error::{DruidError, Service};
 pub use filter::answers;
-pub use jobs::JobCounts;
-pub use setup::{Changed, OtherHands, SetupError, setup};
+pub use setup::{OtherHands, SetupError, setup};
 pub use spec::{SPECIFICATION, specification};
 pub use sql::{Parameter, Question};
 pub use status::{SupervisorFault, SupervisorStatus};

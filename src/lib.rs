@@ -28,9 +28,10 @@
 //! - [`alert`]: what failed, why, and whom it concerns.
 //! - [`generate`]: realistic load with a known truth.
 //! - [`verify`]: whether all of it adds up.
-//! - [`config`], [`cli`], [`telemetry`], [`clock`]: the edge.
+//! - [`config`], [`cli`], [`telemetry`], [`clock`], [`changed`]: the edge.
 
 pub mod alert;
+pub mod changed;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -23,10 +23,11 @@ use proxy::Proxy;
 use role::{MINUTE, Running, Truth, be_the_role, child, load, options, pause, wait};
 use seismolog::index::IndexError;
 use seismolog::index::retention::remove_old;
+use seismolog::source::kafka::KafkaFault;
 use seismolog::store::elastic_druid::elastic::ElasticError;
 use seismolog::store::elastic_druid::elastic::documents::{details_index, issues_index, read_sample};
 use seismolog::store::elastic_druid::elastic::update::{Document, Origin, Update};
-use seismolog::store::elastic_druid::elastic::{Method, setup};
+use seismolog::store::elastic_druid::elastic::{Elastic, Method, setup};
 use seismolog::topics::detail::Detail;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ fn both(details: &[(i64, &Detail)]) -> Vec<Update> {
 fn setup_twice_changes_nothing_the_second_time() {
     let Some(node) = Node::open("setup") else { return };
     let first = node.wait(setup(&node.elastic, &node.config)).unwrap();
-    let wanted = format!("created index template {}-details", node.prefix());
+    let wanted = format!("index template {}-details: created", node.prefix());
     assert!(first.iter().any(|changed| changed.to_string() == wanted), "{first:?}");
     assert_eq!(node.wait(setup(&node.elastic, &node.config)).unwrap(), []);
 }
@@ -268,6 +269,44 @@ fn whatever_a_troubled_node_answers_counts_stay_exact_and_what_it_never_takes_is
 }
 
 #[test]
+fn a_node_that_is_away_from_the_start_or_dies_midway_is_passed_over_by_writing_and_reading() {
+    let (Some(node), Some(topics)) = (Node::open("failover"), Topics::open("failover")) else {
+        return;
+    };
+    let [first, second] = [5, 6].map(|seed| Proxy::start(&support::elastic_url(), 0, None, seed));
+    let mut config = node.config.clone();
+    config.urls = vec!["http://127.0.0.1:1".into(), first.url.clone(), second.url.clone()];
+    config.timeout = Duration::from_secs(5);
+    let through = Elastic::new(&config).unwrap();
+    // The first address is dead from the start.
+    node.wait(setup(&through, &config)).unwrap();
+    let mut options = options(&node, &topics);
+    options.elastic = config;
+    let group = options.group();
+    let (details, truth) = load(600, 11);
+    let running = Running::start(options);
+    let count = || {
+        let path = format!("{}-issues/_count", node.prefix());
+        node.wait(through.call(Method::Get, &path, &[], None)).unwrap()["count"].clone()
+    };
+    let (before, after) = details.split_at(300);
+    topics.send(before);
+    wait("the first half", Duration::from_secs(60), || topics.behind(&group) == 0);
+    node.refresh();
+    assert_ne!(count(), 0);
+    // The one that was asked so far dies, in the middle of its answers.
+    first.down(true);
+    topics.send(after);
+    wait("the second half", Duration::from_secs(60), || {
+        topics.behind(&group) == 0
+    });
+    running.end().unwrap();
+    assert!(first.seen().contains_key("down"), "nobody asked the dead one");
+    assert_eq!(Truth::stored(&node), truth);
+    assert_eq!(count(), truth.issues.len());
+}
+
+#[test]
 fn a_role_without_the_right_to_write_stops_and_says_so() {
     let (Some(node), Some(topics)) = (Node::open("forbidden"), Topics::open("forbidden")) else {
         return;
@@ -296,6 +335,34 @@ fn a_role_whose_setup_is_missing_says_what_and_the_remedy() {
     let error = Running::start(options(&node, &topics)).ended().unwrap_err();
     assert!(error.to_string().contains("script"), "{error}");
     assert_eq!(error.advice(), "run `seismolog setup`");
+}
+
+#[test]
+fn deltas_removed_before_they_were_read_are_told_and_not_jumped_over() {
+    let (Some(node), Some(topics)) = (Node::open("lost"), Topics::open("lost")) else {
+        return;
+    };
+    node.wait(setup(&node.elastic, &node.config)).unwrap();
+    let group = options(&node, &topics).group();
+    let running = Running::start(options(&node, &topics));
+    topics.send(&load(100, 1).0);
+    wait("the deltas", Duration::from_secs(60), || topics.behind(&group) == 0);
+    running.end().unwrap();
+    topics.send(&load(100, 2).0);
+    topics.remove_records();
+    let error = Running::start(options(&node, &topics)).ended().unwrap_err();
+    assert!(
+        matches!(&error, IndexError::Kafka(KafkaFault::OffsetLost { .. })),
+        "{error}"
+    );
+    let told = format!("{error}; {}", error.advice());
+    for word in [
+        "records were removed before they were read",
+        &group,
+        &topics.names.details,
+    ] {
+        assert!(told.contains(word), "{word:?} is missing in {told}");
+    }
 }
 
 #[test]

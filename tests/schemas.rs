@@ -19,6 +19,7 @@ use seismolog::generate::{Generator, Options, Scenario};
 use seismolog::rules::RuleSet;
 use seismolog::topics::detail::Detail;
 use seismolog::topics::reject::{RejectRecord, Stage};
+use seismolog::topics::replayed::Replayed;
 use seismolog::topics::stat::{Heartbeat, Stat};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -110,6 +111,11 @@ fn heartbeats_and_rejects_are_described() {
         };
         assert_described(&schema("error-rejects"), &serde_json::to_value(reject).unwrap());
     }
+    let note = Replayed {
+        replayed: vec![3, 17],
+        replayed_at: 1_795_222_384_411,
+    };
+    assert_described(&schema("error-rejects-replayed"), &serde_json::to_value(note).unwrap());
 }
 
 #[test]

@@ -27,6 +27,12 @@ enum Action {
     Check {
         #[command(flatten)]
         file: FileArgs,
+        /// Ask each configured server as well: whether it answers, lets us in, and has what we need. In Kafka this writes
+        /// one record to each of our topics in a transaction that is aborted; nothing else is changed
+        #[arg(long)]
+        connect: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// The default configuration, commented
     Default,
@@ -84,7 +90,14 @@ fn wrong(faults: crate::config::ConfigFaults) -> Failure {
 pub fn run(args: Args) -> CommandResult {
     match args.action {
         Some(Action::Show { file, output }) => show(&file, output),
-        Some(Action::Check { file }) => check(&file),
+        Some(Action::Check { file, connect, output }) => {
+            let config = check(&file)?;
+            if connect {
+                super::connect::run(&config, output)
+            } else {
+                Ok(Exit::Done)
+            }
+        }
         Some(Action::Default) => default(),
         None => Ok(Exit::Usage),
     }
@@ -108,7 +121,7 @@ fn show(file: &FileArgs, output: OutputArgs) -> CommandResult {
     listing.print(output.chosen(), "there is no key")
 }
 
-fn check(file: &FileArgs) -> CommandResult {
+fn check(file: &FileArgs) -> Result<Config, Failure> {
     let config = file.load()?;
     if let Some(folder) = &config.rules {
         crate::rules::RuleSet::load(folder).map_err(|faults| {
@@ -120,7 +133,7 @@ fn check(file: &FileArgs) -> CommandResult {
         Some(path) => eprintln!("{} holds", path.display()),
         None => eprintln!("there is no configuration file: the defaults and the environment hold"),
     }
-    Ok(Exit::Done)
+    Ok(config)
 }
 
 fn default() -> CommandResult {

@@ -3,16 +3,16 @@
 use super::config::FileArgs;
 use super::ingest::read_store;
 use super::output::{Cell, Listing, OutputArgs, Tone, left, right};
+use super::replay::{How, replay};
 use super::{CommandResult, Exit, Failure};
 use crate::config::Config;
 use crate::config::servers::KafkaConfig;
-use crate::engine::{Engine, Outcome};
 use crate::event::EventTime;
-use crate::rules::LiveRules;
-use crate::source::kafka::load::Sender;
+use crate::source::kafka::replay::{Notes, notes_behind, take_note};
 use crate::source::kafka::tail::{self, TailRecord};
 use crate::store::{ReadError, Reader, StoredReject};
 use crate::topics::reject::{RejectRecord, Stage};
+use crate::topics::replayed::Replayed;
 use anyhow::anyhow;
 use std::io::Write;
 use std::path::PathBuf;
@@ -45,19 +45,19 @@ enum Action {
         #[command(flatten)]
         place: Place,
     },
-    /// Send rejects back to where they came from, to be read again under the present rules
+    /// Send rejects back to where they came from, to be read again under the present rules. Each is sent once: what is
+    /// sent and the note that it was are one transaction, so a replay that was cut short can be started again
     Replay {
         #[command(flatten)]
         which: Which,
-        /// Only say what would be sent, and what would become of it
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        how: How,
     },
 }
 
 /// Which rejects.
 #[derive(Debug, Clone, clap::Args)]
-struct Which {
+pub(super) struct Which {
     /// At most so many of the latest
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
@@ -68,39 +68,43 @@ struct Which {
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
     #[command(flatten)]
-    place: Place,
+    pub(super) place: Place,
 }
 
 /// Where rejects are.
 #[derive(Debug, Clone, clap::Args)]
-struct Place {
+pub(super) struct Place {
     #[command(flatten)]
-    config: FileArgs,
+    pub(super) config: FileArgs,
     /// Folder of the embedded store [default: store.path of the configuration]
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
 }
 
 /// A reject from either place.
-struct Found {
+pub(super) struct Found {
     /// `partition:offset` in the topic, or the number in the store.
-    id: String,
-    stage: Stage,
-    source: String,
-    offset: i64,
-    reason: String,
-    detail: String,
-    length: u64,
-    bytes: Vec<u8>,
+    pub(super) id: String,
+    pub(super) stage: Stage,
+    pub(super) source: String,
+    pub(super) offset: i64,
+    pub(super) reason: String,
+    pub(super) detail: String,
+    pub(super) length: u64,
+    pub(super) bytes: Vec<u8>,
     /// Milliseconds since the epoch.
-    rejected_at: i64,
+    pub(super) rejected_at: i64,
     /// The topic it was read from, where it was Kafka.
-    topic: Option<String>,
+    pub(super) topic: Option<String>,
+    /// Where it stands in the topic of rejects: partition and offset.
+    pub(super) place: Option<(i32, i64)>,
+    /// When it was sent back, milliseconds since the epoch, where it was.
+    pub(super) replayed_at: Option<i64>,
 }
 
 impl Found {
     /// Whether all of its bytes were kept.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         u64::try_from(self.bytes.len()).is_ok_and(|kept| kept == self.length)
     }
 
@@ -120,7 +124,7 @@ pub fn run(args: Args) -> CommandResult {
     match args.action {
         Some(Action::List { which, output }) => list(&which, output),
         Some(Action::Show { id, raw, place }) => show(&id, raw, &place),
-        Some(Action::Replay { which, dry_run }) => replay(&which, dry_run),
+        Some(Action::Replay { which, how }) => replay(&which, how),
         None => Ok(Exit::Usage),
     }
 }
@@ -135,6 +139,7 @@ fn list(which: &Which, output: OutputArgs) -> CommandResult {
         "detail",
         "length",
         "rejected_at",
+        "replayed_at",
     ];
     let columns = [
         left("id"),
@@ -144,14 +149,17 @@ fn list(which: &Which, output: OutputArgs) -> CommandResult {
         right("offset"),
         left("reason"),
         right("bytes"),
+        left("sent back"),
         left("detail"),
     ];
     let mut listing = Listing::new(&columns, &names);
     for found in which.find()? {
         let at = EventTime::from_millis(found.rejected_at).rfc3339();
+        let back = found.replayed_at.map(|at| EventTime::from_millis(at).rfc3339());
         let row = serde_json::json!({
             "id": found.id, "stage": found.stage(), "source": found.source, "offset": found.offset,
             "reason": found.reason, "detail": found.detail, "length": found.length, "rejected_at": at,
+            "replayed_at": back,
         });
         let cells = vec![
             Cell::toned(&found.id, Tone::Strong),
@@ -161,6 +169,7 @@ fn list(which: &Which, output: OutputArgs) -> CommandResult {
             Cell::from(found.offset.to_string()),
             Cell::toned(&found.reason, Tone::Warning),
             Cell::from(found.length.to_string()),
+            Cell::from(back.unwrap_or_default()),
             Cell::toned(&found.detail, Tone::Faint),
         ];
         listing.push(cells, row);
@@ -209,101 +218,9 @@ fn show(id: &str, raw: bool, place: &Place) -> CommandResult {
     Ok(Exit::Done)
 }
 
-/// Sends rejects back. A record that would be rejected again is left where it is: sending it would only make another.
-fn replay(which: &Which, dry_run: bool) -> CommandResult {
-    let config = which.place.config.load()?;
-    let Some(kafka) = which.place.kafka(&config) else {
-        let error = anyhow!(
-            "the embedded store replays nothing: write the bytes with `seismolog dlq show --raw ID`, mend them and \
-             read them with `seismolog ingest -`"
-        );
-        return Err(Failure::new(Exit::Usage, error));
-    };
-    let rules = match &config.rules {
-        Some(folder) => LiveRules::of_folder(folder),
-        None => LiveRules::shipped(),
-    };
-    let rules = rules.map_err(|faults| Failure::new(Exit::Config, anyhow!("the rules do not hold\n{faults}")))?;
-    let mut engine = Engine::new(rules.current(), config.default_zone.clone());
-    let mut sender = None;
-    let (mut sent, mut left_alone) = (0_u64, 0_u64);
-    let mut stdout = std::io::stdout().lock();
-    for found in which.find()? {
-        let why_not = why_not(&found, &mut engine);
-        let told = match (&why_not, dry_run) {
-            (Some(_), _) => "left alone",
-            (None, true) => "would be sent",
-            (None, false) => "sent",
-        };
-        let line = serde_json::json!({
-            "id": found.id, "topic": found.topic, "outcome": told, "why": why_not,
-        });
-        if why_not.is_some() {
-            left_alone += 1;
-        } else {
-            sent += 1;
-            if !dry_run && let Some(topic) = &found.topic {
-                let sender = match &mut sender {
-                    Some(sender) => sender,
-                    none => none.insert(Sender::new(kafka, topic)?),
-                };
-                sender.send_to(topic, key_of(&found).as_bytes(), &found.bytes)?;
-            }
-        }
-        writeln!(stdout, "{line}").map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    }
-    if let Some(sender) = sender {
-        sender.finish()?;
-    }
-    let verb = if dry_run { "would be sent" } else { "were sent" };
-    eprintln!(
-        "seismolog: {sent} rejects {verb}, {left_alone} left alone; a reject stays in its topic, so a second \
-               replay sends it again"
-    );
-    Ok(Exit::Done)
-}
-
-/// Why a reject is not worth sending; `None` where it is.
-fn why_not(found: &Found, engine: &mut Engine) -> Option<String> {
-    if !found.is_whole() {
-        return Some(format!(
-            "only {} of its {} bytes were kept",
-            found.bytes.len(),
-            found.length
-        ));
-    }
-    match found.stage {
-        // A delta the search node refused: whether it takes it now is its to say.
-        Stage::Index => None,
-        Stage::Process => {
-            let mut folded = false;
-            let mut why = None;
-            engine.read(&found.bytes, &mut |outcome| match outcome {
-                Outcome::Folded(_) => folded = true,
-                Outcome::Rejected(rejection) => why = Some(format!("{}: {}", rejection.reason, rejection.detail)),
-            });
-            why.filter(|_| !folded)
-                .map(|why| format!("it would be rejected again: {why}"))
-        }
-    }
-}
-
-/// The key it is sent with: a delta's is its issue, so that it meets the others of its issue; a record's was not kept.
-fn key_of(found: &Found) -> String {
-    let issue = match found.stage {
-        Stage::Index => serde_json::from_slice::<serde_json::Value>(&found.bytes).ok(),
-        Stage::Process => None,
-    };
-    let issue = issue
-        .as_ref()
-        .and_then(|value| value.get("issue"))
-        .and_then(serde_json::Value::as_str);
-    issue.map_or_else(|| found.id.clone(), str::to_owned)
-}
-
 impl Which {
     /// The rejects asked for, newest first.
-    fn find(&self) -> Result<Vec<Found>, Failure> {
+    pub(super) fn find(&self) -> Result<Vec<Found>, Failure> {
         if !self.id.is_empty() {
             return self.id.iter().map(|id| self.place.one(id)).collect();
         }
@@ -312,17 +229,23 @@ impl Which {
         let wanted = |found: &Found| self.reason.as_ref().is_none_or(|reason| *reason == found.reason);
         if let Some(kafka) = self.place.kafka(&config) {
             let mut all = Vec::new();
+            let mut notes = Notes::new();
             let mut broken = 0_u64;
-            tail::tail(
-                kafka,
-                &config.topics.rejects,
-                limit,
-                &mut |record| match found(&record) {
+            let is_reject = |record: &TailRecord| record.key != Replayed::KEY.as_bytes();
+            let mut take = |record: TailRecord| {
+                if take_note(&record, &mut notes) {
+                    return;
+                }
+                match found(&record) {
                     Some(found) if wanted(&found) => all.push(found),
                     Some(_) => {}
                     None => broken += 1,
-                },
-            )?;
+                }
+            };
+            tail::tail_of(kafka, &config.topics.rejects, limit, &is_reject, &mut take)?;
+            for found in &mut all {
+                found.replayed_at = found.place.and_then(|place| notes.get(&place).copied());
+            }
             if broken > 0 {
                 eprintln!(
                     "seismolog: {broken} records of {} are no rejects",
@@ -350,7 +273,7 @@ impl Which {
 
 impl Place {
     /// Kafka, where it is configured and no store is named.
-    fn kafka<'c>(&self, config: &'c Config) -> Option<&'c KafkaConfig> {
+    pub(super) fn kafka<'c>(&self, config: &'c Config) -> Option<&'c KafkaConfig> {
         config.kafka.as_ref().filter(|_| self.store.is_none())
     }
 
@@ -377,7 +300,10 @@ impl Place {
                 return Err(Failure::new(Exit::Usage, error));
             };
             let record = tail::at(kafka, &config.topics.rejects, partition, offset)?;
-            return record.as_ref().and_then(found).ok_or_else(unknown);
+            let mut found = record.as_ref().and_then(found).ok_or_else(unknown)?;
+            let notes = notes_behind(kafka, &config.topics.rejects, partition, offset)?;
+            found.replayed_at = notes.get(&(partition, offset)).copied();
+            return Ok(found);
         }
         let number: i64 = id
             .parse()
@@ -404,6 +330,8 @@ fn found(record: &TailRecord) -> Option<Found> {
         length: reject.length,
         rejected_at: reject.rejected_at,
         topic: Some(reject.topic),
+        place: Some((record.partition, record.offset)),
+        replayed_at: None,
     })
 }
 
@@ -420,6 +348,8 @@ fn stored(reject: StoredReject) -> Found {
         bytes: reject.bytes.into_bytes(),
         rejected_at: at.map_or(0, jiff::Timestamp::as_millisecond),
         topic: None,
+        place: None,
+        replayed_at: None,
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 pub mod alerts;
 pub mod config;
+mod connect;
 pub mod dlq;
 pub mod explain;
 pub mod generate;
@@ -18,6 +19,7 @@ pub mod jobs;
 pub mod lines;
 pub mod normalize;
 pub mod output;
+mod replay;
 pub mod rules;
 pub mod run;
 mod run_servers;

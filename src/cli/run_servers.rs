@@ -78,8 +78,8 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
 async fn set_up_first(config: &Config) -> Result<(), Failure> {
     let config = config.clone();
     let changed = tokio::task::spawn_blocking(move || set_up(&config, OtherHands::Leave)).await;
-    for one in changed.map_err(|error| Failure::new(Exit::Bug, error))?? {
-        tracing::info!(server = one.server, change = one.change, "set up");
+    for (server, change) in changed.map_err(|error| Failure::new(Exit::Bug, error))?? {
+        tracing::info!(server, %change, "set up");
     }
     Ok(())
 }

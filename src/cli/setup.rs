@@ -3,6 +3,7 @@
 use super::config::FileArgs;
 use super::output::{Cell, Listing, OutputArgs, Tone, left};
 use super::{CommandResult, Exit, Failure};
+use crate::changed::Changed;
 use crate::config::Config;
 use crate::config::servers::{DruidConfig, ElasticConfig, KafkaConfig};
 use crate::source::kafka::admin::ensure_topics;
@@ -23,14 +24,8 @@ pub struct Args {
     output: OutputArgs,
 }
 
-/// What was changed where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Changed {
-    /// kafka, elasticsearch, druid.
-    pub(super) server: &'static str,
-    /// What.
-    pub(super) change: String,
-}
+/// What was changed where: kafka, elasticsearch, druid.
+pub(super) type ChangedAt = (&'static str, Changed);
 
 /// Runs it.
 ///
@@ -45,11 +40,10 @@ pub fn run(args: Args) -> CommandResult {
     };
     let changed = set_up(&config, hands)?;
     let mut listing = Listing::new(&[left("server"), left("change")], &["server", "change"]);
-    for one in &changed {
-        listing.push(
-            vec![Cell::toned(one.server, Tone::Strong), Cell::from(one.change.clone())],
-            json!({ "server": one.server, "change": one.change }),
-        );
+    for (server, change) in &changed {
+        let change = change.to_string();
+        let row = json!({ "server": server, "change": change });
+        listing.push(vec![Cell::toned(server, Tone::Strong), Cell::from(change)], row);
     }
     listing.print(
         args.output.chosen(),
@@ -61,9 +55,8 @@ pub fn run(args: Args) -> CommandResult {
 ///
 /// # Errors
 /// The first server that is away or refuses; what was made before it stays.
-pub(super) fn set_up(config: &Config, hands: OtherHands) -> Result<Vec<Changed>, Failure> {
+pub(super) fn set_up(config: &Config, hands: OtherHands) -> Result<Vec<ChangedAt>, Failure> {
     let mut changed = Vec::new();
-    let mut note = |server, change: String| changed.push(Changed { server, change });
     if config.kafka.is_none() && config.elasticsearch.is_none() && config.druid.is_none() {
         let error = anyhow::anyhow!(
             "no server is configured, and the embedded store needs no setting up; name [source.kafka], [elasticsearch] \
@@ -72,29 +65,20 @@ pub(super) fn set_up(config: &Config, hands: OtherHands) -> Result<Vec<Changed>,
         return Err(Failure::new(Exit::Config, error));
     }
     if let Some(kafka) = &config.kafka {
-        for change in of_kafka(kafka, config)? {
-            note("kafka", change);
-        }
+        let made = ensure_topics(kafka, &config.topics, &config.topic_plan)?;
+        changed.extend(made.into_iter().map(|change| ("kafka", change)));
     }
     if let Some(elastic) = &config.elasticsearch {
-        for change in of_elastic(elastic)? {
-            note("elasticsearch", change);
-        }
+        changed.extend(of_elastic(elastic)?.into_iter().map(|change| ("elasticsearch", change)));
     }
     if let (Some(druid), Some(kafka)) = (&config.druid, &config.kafka) {
-        for change in of_druid(druid, kafka, config, hands)? {
-            note("druid", change);
-        }
+        let made = of_druid(druid, kafka, config, hands)?;
+        changed.extend(made.into_iter().map(|change| ("druid", change)));
     }
     Ok(changed)
 }
 
-fn of_kafka(kafka: &KafkaConfig, config: &Config) -> Result<Vec<String>, Failure> {
-    let made = ensure_topics(kafka, &config.topics, &config.topic_plan)?;
-    Ok(made.iter().map(ToString::to_string).collect())
-}
-
-fn of_elastic(config: &ElasticConfig) -> Result<Vec<String>, Failure> {
+fn of_elastic(config: &ElasticConfig) -> Result<Vec<Changed>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -103,8 +87,7 @@ fn of_elastic(config: &ElasticConfig) -> Result<Vec<String>, Failure> {
         let client = Elastic::new(config)?;
         elastic::setup(&client, config).await
     });
-    let changed = changed.map_err(of_elastic_error)?;
-    Ok(changed.iter().map(ToString::to_string).collect())
+    changed.map_err(of_elastic_error)
 }
 
 fn of_druid(
@@ -112,13 +95,11 @@ fn of_druid(
     kafka: &KafkaConfig,
     config: &Config,
     hands: OtherHands,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<Changed>, Failure> {
     let failed = |error: druid::DruidError| Failure::of_server(error.is_temporary(), error);
     let client = DruidClient::new(druid).map_err(failed)?;
     let wanted = druid::specification(druid, kafka, &config.topics).map_err(failed)?;
-    let changed =
-        druid::setup(&client, &wanted, hands).map_err(|error| Failure::of_server(error.is_temporary(), error))?;
-    Ok(changed.iter().map(ToString::to_string).collect())
+    druid::setup(&client, &wanted, hands).map_err(|error| Failure::of_server(error.is_temporary(), error))
 }
 
 fn of_elastic_error(error: ElasticError) -> Failure {

@@ -11,7 +11,7 @@ use crate::source::kafka::{KafkaFault, KafkaSettings};
 use crate::topics::reject::RejectRecord;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,9 +41,9 @@ impl CommitFault {
     }
 }
 
-/// Commits what has its fate.
+/// Commits what has its fate. The producer polls by itself: between rejects it gets new tokens, where it logs in by them.
 pub(super) struct Committer {
-    producer: Option<BaseProducer<Calls>>,
+    producer: Option<ThreadedProducer<Calls>>,
 }
 
 impl Committer {
@@ -103,6 +103,7 @@ impl Committer {
                     | KafkaFault::NoRight { .. }
                     | KafkaFault::NotLetIn { .. }
                     | KafkaFault::TooOld(_)
+                    | KafkaFault::NotByToken { .. }
                     | KafkaFault::TooLarge { .. }
                     | KafkaFault::Property { .. } => CommitFault::Never(fault),
                     // A transaction that has to be begun anew says so in many ways.
@@ -127,9 +128,9 @@ fn list(topic: &str, positions: &Positions) -> Result<TopicPartitionList, KafkaE
     Ok(list)
 }
 
-fn producer(options: &IndexOptions) -> Result<BaseProducer<Calls>, KafkaFault> {
+fn producer(options: &IndexOptions) -> Result<ThreadedProducer<Calls>, KafkaFault> {
     let id = format!("{}-{}", options.group(), options.kafka.instance_id);
-    let producer: BaseProducer<Calls> = KafkaSettings::new(&options.kafka)
+    let producer: ThreadedProducer<Calls> = KafkaSettings::new(&options.kafka)
         .transactional(&id)
         .create_with_context(Calls::new(options.kafka.token.clone()))
         .map_err(|error| KafkaFault::of(&error, "setting up a producer", &options.kafka.brokers))?;
@@ -140,7 +141,7 @@ fn producer(options: &IndexOptions) -> Result<BaseProducer<Calls>, KafkaFault> {
 }
 
 fn in_transaction(
-    producer: &BaseProducer<Calls>,
+    producer: &ThreadedProducer<Calls>,
     topic: &str,
     rejects: &[RejectRecord],
     list: &TopicPartitionList,

@@ -210,6 +210,7 @@ async fn request(elastic: Arc<Elastic>, group: Vec<Update>) -> (Vec<Update>, Out
                 },
                 ElasticError::Config { .. }
                 | ElasticError::Away { .. }
+                | ElasticError::Untrusted { .. }
                 | ElasticError::Unauthorized { .. }
                 | ElasticError::Forbidden { .. }
                 | ElasticError::TooOld { .. }

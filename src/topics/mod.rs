@@ -6,8 +6,9 @@
 //!
 //! - [`detail`]: `error-details`, keyed by the issue, so that one (job, fingerprint) lives in one partition.
 //! - [`stat`]: `error-stats`, counts and heartbeats.
-//! - [`reject`]: `error-rejects`, the bytes and the reason.
+//! - [`reject`]: `error-rejects`, the bytes and the reason; [`replayed`]: notes in it of what was sent back.
 
 pub mod detail;
 pub mod reject;
+pub mod replayed;
 pub mod stat;

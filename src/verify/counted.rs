@@ -2,6 +2,7 @@
 
 use crate::topics::detail::Detail;
 use crate::topics::reject::{RejectRecord, Stage};
+use crate::topics::replayed::Replayed;
 use crate::topics::stat::{Stat, StatKind};
 use std::collections::BTreeMap;
 
@@ -122,7 +123,11 @@ impl Counted {
     /// Adds a record of `error-rejects`.
     pub fn add_reject(&mut self, topic: &str, payload: &[u8]) {
         let Ok(reject) = serde_json::from_slice::<RejectRecord>(payload) else {
-            return self.cannot_read(topic);
+            // What was sent back is counted where it went; its note is no reject.
+            if serde_json::from_slice::<Replayed>(payload).is_err() {
+                self.cannot_read(topic);
+            }
+            return;
         };
         match reject.stage {
             Stage::Process => {
@@ -220,6 +225,8 @@ mod tests {
             counted.add_detail("t", payload);
             counted.add_reject("t", payload);
         }
+        // A note of what was sent back is as it should be.
+        counted.add_reject("t", br#"{"replayed":[7],"replayed_at":1795222384411}"#);
         assert_eq!(counted.unreadable["t"], 15);
     }
 }

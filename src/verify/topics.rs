@@ -119,7 +119,7 @@ impl<'a> Follower<'a> {
             .set("group.id", group)
             .create_with_context(Calls::new(self.config.token.clone()))
             .map_err(|error| fault(&error))?;
-        drop(consumer.poll(Duration::ZERO));
+        consumer.context().first_token(|wait| drop(consumer.poll(wait)));
         let mut list = TopicPartitionList::new();
         for (topic, partition) in self.firsts(topics)?.keys() {
             list.add_partition(topic, *partition);

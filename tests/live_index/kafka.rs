@@ -103,6 +103,18 @@ impl Topics {
         );
     }
 
+    /// Removes all records there are, as retention does.
+    pub(crate) fn remove_records(&self) {
+        let mut list = rdkafka::TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            list.add_partition_offset(&self.names.details, partition, rdkafka::Offset::End)
+                .unwrap();
+        }
+        let admin = self.admin();
+        let removed = admin.delete_records(&list, &AdminOptions::new());
+        self.runtime.block_on(removed).unwrap();
+    }
+
     /// Writes deltas, keyed by their issue.
     pub(crate) fn send(&self, details: &[Detail]) {
         let records: Vec<(String, Vec<u8>)> = details

@@ -107,7 +107,7 @@ fn read(options: &ProcessOptions, names: &Names, stop: &Stop) -> Result<(), Kafk
     let consumer: BaseConsumer<Calls> = KafkaSettings::new(&options.kafka)
         .reader()
         .create_with_context(Calls::new(options.kafka.token.clone()))?;
-    drop(consumer.poll(Duration::ZERO));
+    consumer.context().first_token(|wait| drop(consumer.poll(wait)));
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(5))?;
     let found = metadata.topics().first();
     if let Some(error) = found.and_then(rdkafka::metadata::MetadataTopic::error) {

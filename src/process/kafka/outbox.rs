@@ -16,7 +16,7 @@ use crate::source::kafka::{KafkaFault, KafkaSettings};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 
 /// Why a transaction was not committed.
@@ -30,6 +30,9 @@ pub(super) enum Failed {
     Unknown(KafkaFault),
     /// A later producer has our id.
     Fenced(String),
+    /// It was aborted: the group has lost its offset of this partition, as it does when the topic is deleted. What we
+    /// hold an offset of is another topic by now, if any.
+    Gone(String, i32),
 }
 
 /// The producer of a session.
@@ -91,11 +94,12 @@ impl Outbox {
     }
 
     /// Sends all records and the offsets in one transaction. Either all of it is committed, or the error says what is
-    /// known.
+    /// known. Of the partitions in `had` the group must have an offset already.
     pub(super) fn commit<'a>(
         &self,
         records: impl Iterator<Item = Record<'a>> + Clone,
         offsets: &TopicPartitionList,
+        had: &TopicPartitionList,
         consumer: &BaseConsumer<Watch>,
         topics: &TopicNames,
     ) -> Result<(), Failed> {
@@ -107,6 +111,8 @@ impl Outbox {
             .map_err(|error| self.unknown(&error, "beginning a transaction"))?;
         let done = self
             .send_all(records.clone(), topics, until)
+            // While the records are on their way.
+            .and_then(|()| has_offsets(had, consumer))
             .and_then(|()| self.send_offsets(offsets, consumer, until))
             .and_then(|()| self.drain(until));
         let done = match done {
@@ -120,6 +126,10 @@ impl Outbox {
                 let undelivered = self.producer.context().take_undelivered();
                 self.abort()?;
                 Err(too_large(undelivered, records).unwrap_or(Failed::Aborted(why)))
+            }
+            Err(Step::Gone(topic, partition)) => {
+                self.abort()?;
+                Err(Failed::Gone(topic, partition))
             }
             Err(Step::Refused(topic)) => {
                 self.abort()?;
@@ -267,7 +277,27 @@ enum Step {
     Abort(String),
     /// The library does not take a record of this topic.
     Refused(Topic),
+    /// The group has no offset any more.
+    Gone(String, i32),
     Known(Failed),
+}
+
+/// Whether the group still has its offsets. A topic that is deleted and made anew under a reader looks to it as if it had
+/// gone on, and what is before its position would be skipped; but the broker forgets the group's offsets with the topic.
+fn has_offsets(had: &TopicPartitionList, consumer: &BaseConsumer<Watch>) -> Result<(), Step> {
+    if had.count() == 0 {
+        return Ok(());
+    }
+    let committed = consumer
+        .committed_offsets(had.clone(), CALL)
+        .map_err(|error| Step::Abort(format!("the group's offsets could not be asked for: {error}")))?;
+    let gone = committed
+        .elements()
+        .into_iter()
+        .find(|element| element.error().is_ok() && element.offset() == Offset::Invalid);
+    gone.map_or(Ok(()), |element| {
+        Err(Step::Gone(element.topic().to_owned(), element.partition()))
+    })
 }
 
 /// Whether what was not delivered was too large.

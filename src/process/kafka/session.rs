@@ -293,7 +293,9 @@ impl<'w> Session<'w> {
             begin
                 .add_partition_offset(&topic, partition, Offset::Offset(next))
                 .map_err(anew("taking partitions"))?;
-            fresh.push(Share::new(topic.into(), partition, next, limits));
+            let mut share = Share::new(topic.into(), partition, next, limits);
+            share.has_offset = matches!(element.offset(), Offset::Offset(_));
+            fresh.push(share);
         }
         watch::take_up(&self.consumer, &begin).map_err(anew("taking partitions"))?;
         tracing::info!(
@@ -439,9 +441,12 @@ impl<'w> Session<'w> {
             let learned = std::mem::take(&mut worker.learned);
             self.names = worker.names.has_topic().then(|| encode::encode_names(&learned));
         }
-        let mut offsets = TopicPartitionList::new();
+        let (mut offsets, mut had) = (TopicPartitionList::new(), TopicPartitionList::new());
         for share in &self.shares {
             if let Some(next) = share.staged_next() {
+                if share.has_offset {
+                    had.add_partition(&share.topic, share.partition);
+                }
                 offsets
                     .add_partition_offset(&share.topic, share.partition, Offset::Offset(next))
                     .map_err(anew("listing offsets"))?;
@@ -456,7 +461,7 @@ impl<'w> Session<'w> {
         let sending = Instant::now();
         let done = self
             .outbox
-            .commit(records, &offsets, &self.consumer, &worker.options.topics);
+            .commit(records, &offsets, &had, &self.consumer, &worker.options.topics);
         metrics::add_seconds(Metric::KafkaCommitSeconds, sending.elapsed());
         match done {
             Ok(()) => {
@@ -466,6 +471,7 @@ impl<'w> Session<'w> {
             Err(Failed::Aborted(why)) => self.aborted(&why),
             Err(Failed::TooLarge(topic)) => self.too_large(topic),
             Err(Failed::Fenced(why)) => Err(self.fenced(why)),
+            Err(Failed::Gone(topic, partition)) => Err(self.gone(&topic, partition)),
             Err(Failed::Unknown(fault)) if fault.may_pass() => Err(Ended::Anew(fault.to_string())),
             Err(Failed::Unknown(fault @ KafkaFault::Other { .. })) => Err(Ended::Anew(fault.to_string())),
             Err(Failed::Unknown(fault)) => Err(Ended::Failed(fault.into())),
@@ -530,6 +536,18 @@ impl<'w> Session<'w> {
         }
         self.again = Some((Instant::now(), 0));
         Ok(())
+    }
+
+    /// The topic was deleted. Where it was made anew, its beginning must not be passed over.
+    fn gone(&self, topic: &str, partition: i32) -> Ended {
+        let mine = |share: &&Share| &*share.topic == topic && share.partition == partition;
+        let wanted = self.shares.iter().find(mine).map_or(0, |share| share.next);
+        match self.consumer.fetch_watermarks(topic, partition, WAIT) {
+            Ok(bounds) => Ended::Failed(self.lost(topic, partition, wanted, bounds).into()),
+            Err(error) => Ended::Anew(format!(
+                "the group has no offset of {topic}/{partition} any more: {error}"
+            )),
+        }
     }
 
     /// A later producer has our id: either we slept so long that the broker ended our transaction, or another process

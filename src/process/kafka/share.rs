@@ -21,6 +21,8 @@ pub(super) struct Share {
     taken: u64,
     /// The offset behind the last record taken.
     pub(super) next: i64,
+    /// Whether the group has an offset of it: from then on it has one for as long as the topic lives.
+    pub(super) has_offset: bool,
     /// Latest event time so far, never later than the present: a clock that is ahead must not close minutes.
     watermark: Option<i64>,
     /// Whether there is nothing left to read.
@@ -50,6 +52,7 @@ impl Share {
             folder: Folder::new(limits),
             taken: 0,
             next,
+            has_offset: false,
             watermark: None,
             idle: false,
             staged: None,
@@ -191,6 +194,7 @@ impl Share {
             sent.note(issue, minute, nanos);
         }
         self.beaten = Some(now);
+        self.has_offset = true;
         staged.flush.ledger.get(&self.source).copied()
     }
 }

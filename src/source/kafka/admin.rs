@@ -4,6 +4,7 @@ use super::check::Questions;
 use super::client::Calls;
 use super::settings::LARGEST_RECORD;
 use super::{KafkaFault, KafkaSettings};
+use crate::changed::Changed;
 use crate::config::servers::{KafkaConfig, TopicNames, TopicPlan};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier,
@@ -11,55 +12,10 @@ use rdkafka::admin::{
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 /// How long the brokers may take for one request.
 const WAIT: Duration = Duration::from_secs(15);
-
-/// What was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
-    /// A topic was made.
-    Made {
-        /// Its name.
-        topic: String,
-        /// Its partitions.
-        partitions: u64,
-    },
-    /// A topic got more partitions.
-    Partitions {
-        /// Its name.
-        topic: String,
-        /// Before.
-        from: u64,
-        /// Now.
-        to: u64,
-    },
-    /// A setting of a topic was changed.
-    Setting {
-        /// Its name.
-        topic: String,
-        /// Which.
-        name: String,
-        /// Before.
-        from: String,
-        /// Now.
-        to: String,
-    },
-}
-
-impl fmt::Display for Changed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Changed::Made { topic, partitions } => write!(f, "made topic {topic} with {partitions} partitions"),
-            Changed::Partitions { topic, from, to } => {
-                write!(f, "topic {topic}: partitions from {from} to {to}")
-            }
-            Changed::Setting { topic, name, from, to } => write!(f, "topic {topic}: {name} from {from} to {to}"),
-        }
-    }
-}
 
 /// A topic as it should be.
 struct Wanted<'a> {
@@ -198,6 +154,9 @@ impl<'a> Admin<'a> {
     }
 
     fn ensure(&self, wanted: &Wanted<'_>, replicas: Option<u64>, changed: &mut Vec<Changed>) -> Result<(), KafkaFault> {
+        if self.config.token.is_some() {
+            return self.look(wanted);
+        }
         match self.questions.partitions(wanted.name)? {
             None => self.make(wanted, replicas, changed),
             Some(there) => {
@@ -205,6 +164,30 @@ impl<'a> Admin<'a> {
                 self.set(wanted, changed)
             }
         }
+    }
+
+    /// All that can be done by OAUTHBEARER: an administrating client of the library never asks for its token, so its
+    /// requests would wait in vain.
+    fn look(&self, wanted: &Wanted<'_>) -> Result<(), KafkaFault> {
+        let there = self.questions.partitions(wanted.name)?;
+        let place = format!("--bootstrap-server {} --topic {}", self.config.brokers, wanted.name);
+        let partitions = wanted.partitions;
+        let command = match there.map(|there| u64::try_from(there).unwrap_or(0)) {
+            Some(there) if there >= partitions => return Ok(()),
+            Some(_) => format!("kafka-topics.sh {place} --alter --partitions {partitions}"),
+            None => {
+                let settings: String = wanted
+                    .settings
+                    .iter()
+                    .map(|(name, value)| format!(" --config {name}={value}"))
+                    .collect();
+                format!("kafka-topics.sh {place} --create --partitions {partitions}{settings}")
+            }
+        };
+        Err(KafkaFault::NotByToken {
+            topic: wanted.name.to_owned(),
+            command,
+        })
     }
 
     fn make(&self, wanted: &Wanted<'_>, replicas: Option<u64>, changed: &mut Vec<Changed>) -> Result<(), KafkaFault> {
@@ -219,10 +202,10 @@ impl<'a> Admin<'a> {
         let done = self.wait(self.client.create_topics([&topic], &self.options), &doing)?;
         for one in done {
             match one {
-                Ok(_) => changed.push(Changed::Made {
-                    topic: wanted.name.to_owned(),
-                    partitions: wanted.partitions,
-                }),
+                Ok(_) => changed.push(Changed::new(
+                    format!("topic {}", wanted.name),
+                    format!("created with {} partitions", wanted.partitions),
+                )),
                 // Another process was faster.
                 Err((_, Code::TopicAlreadyExists)) => {}
                 Err((_, code)) => return Err(self.refused(code, &doing)),
@@ -242,11 +225,10 @@ impl<'a> Admin<'a> {
         for one in done {
             one.map_err(|(_, code)| self.refused(code, &doing))?;
         }
-        changed.push(Changed::Partitions {
-            topic: wanted.name.to_owned(),
-            from: there,
-            to: wanted.partitions,
-        });
+        changed.push(Changed::new(
+            format!("topic {}", wanted.name),
+            format!("partitions from {there} to {}", wanted.partitions),
+        ));
         Ok(())
     }
 
@@ -295,11 +277,8 @@ impl<'a> Admin<'a> {
         for one in self.wait(self.client.alter_configs([&alter], &self.options), &doing)? {
             one.map_err(|(_, code)| self.refused(code, &doing))?;
         }
-        changed.extend(other.into_iter().map(|(name, from, to)| Changed::Setting {
-            topic: wanted.name.to_owned(),
-            name: name.to_owned(),
-            from,
-            to: to.clone(),
+        changed.extend(other.into_iter().map(|(name, from, to)| {
+            Changed::new(format!("topic {}", wanted.name), format!("{name} from {from} to {to}"))
         }));
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::client::Calls;
 use super::{KafkaFault, KafkaSettings};
 use crate::config::servers::{KafkaConfig, TopicNames};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::time::{Duration, Instant};
@@ -26,10 +27,21 @@ pub struct Bounds {
 impl<'a> Questions<'a> {
     /// A client that waits so long for an answer.
     pub(crate) fn new(config: &'a KafkaConfig, wait: Duration) -> Result<Self, KafkaFault> {
-        let consumer = KafkaSettings::new(config)
-            .reader()
+        Self::with(&KafkaSettings::new(config).reader(), config, wait)
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn with(settings: &ClientConfig, config: &'a KafkaConfig, wait: Duration) -> Result<Self, KafkaFault> {
+        let mut settings = settings.clone();
+        // The library tells in its log alone which requests a broker knows.
+        if settings.get("debug").is_none() {
+            settings.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
+        }
+        let consumer: BaseConsumer<Calls> = settings
             .create_with_context(Calls::new(config.token.clone()))
             .map_err(|error| KafkaFault::of(&error, "setting up a client", &config.brokers))?;
+        // The first token is asked for while polling, and without it no call gets an answer.
+        consumer.context().first_token(|wait| drop(consumer.poll(wait)));
         Ok(Self { consumer, config, wait })
     }
 
@@ -38,8 +50,8 @@ impl<'a> Questions<'a> {
         let doing = format!("asking for the topic {topic}");
         let until = Instant::now() + self.wait;
         loop {
-            // Tokens and errors are served by polling.
-            drop(self.consumer.poll(Duration::ZERO));
+            // Tokens, errors and log lines are served by polling: with no time at all, one of them.
+            drop(self.consumer.poll(Duration::from_millis(1)));
             let slice = until
                 .saturating_duration_since(Instant::now())
                 .min(Duration::from_secs(2));
@@ -51,6 +63,7 @@ impl<'a> Questions<'a> {
                     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
                         return Ok(None);
                     };
+                    self.are_new_enough()?;
                     match found.error().map(Code::from) {
                         None => return Ok(i32::try_from(found.partitions().len()).ok()),
                         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => return Ok(None),
@@ -60,11 +73,25 @@ impl<'a> Questions<'a> {
                 Err(error) => error,
             };
             drop(self.consumer.poll(Duration::from_millis(100)));
+            self.are_new_enough()?;
             let fault = self.fault(&error, &doing);
             if !fault.may_pass() || Instant::now() >= until {
                 return Err(fault);
             }
         }
+    }
+
+    /// Whether the brokers we met can do what exactly-once needs. They told it before their first answer; we hear of it
+    /// while polling.
+    fn are_new_enough(&self) -> Result<(), KafkaFault> {
+        let calls = self.consumer.context();
+        for _ in 0..10 {
+            if calls.knows_age() {
+                break;
+            }
+            drop(self.consumer.poll(Duration::from_millis(10)));
+        }
+        calls.too_old().map_or(Ok(()), |lacks| Err(KafkaFault::TooOld(lacks)))
     }
 
     /// The offsets a partition has.
@@ -79,6 +106,14 @@ impl<'a> Questions<'a> {
     /// The client, for reading.
     pub(crate) fn consumer(&self) -> &BaseConsumer<Calls> {
         &self.consumer
+    }
+
+    /// That nothing came for so long, with what the library complained of meanwhile.
+    pub(crate) fn silent(&self, doing: &str, wait: Duration) -> KafkaFault {
+        self.fault(
+            &KafkaError::Global(Code::OperationTimedOut),
+            &format!("{doing}: no answer in {} s", wait.as_secs()),
+        )
     }
 
     /// The fault of an error, with what the library complained of meanwhile.

@@ -9,13 +9,25 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI16, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The request that commits offsets inside a transaction, and the version of it that knows the group's members.
+const OFFSETS_IN_TRANSACTION: (&str, i16) = ("TxnOffsetCommit", 3);
+
+/// How long a new client may take to ask for its first token; it does so at once.
+const FIRST_TOKEN: Duration = Duration::from_secs(1);
 
 /// The callbacks all clients share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Calls {
     /// The file of the token, for OAUTHBEARER.
     token: Option<PathBuf>,
+    /// Whether the library has asked for a token yet.
+    asked: AtomicBool,
+    /// The lowest version to which a broker can commit offsets in a transaction, of the brokers met; -1 before any was.
+    offsets_in_transaction: AtomicI16,
     last: Mutex<Option<(Code, String)>>,
     refused: Mutex<Option<(Code, String)>>,
     /// The first delivery that failed since it was asked for: the record's number and why.
@@ -37,8 +49,39 @@ impl Calls {
     pub fn new(token: Option<PathBuf>) -> Self {
         Self {
             token,
-            ..Self::default()
+            asked: AtomicBool::new(false),
+            offsets_in_transaction: AtomicI16::new(-1),
+            last: Mutex::default(),
+            refused: Mutex::default(),
+            undelivered: Mutex::default(),
         }
+    }
+
+    /// What exactly-once lacks at a broker we met: committing offsets inside a transaction in a way that fences who was
+    /// taken for dead came with Kafka 2.5. Against an older one the library would leave the fence out without a word.
+    pub(crate) fn too_old(&self) -> Option<String> {
+        let version = self.offsets_in_transaction.load(Ordering::Relaxed);
+        (0..OFFSETS_IN_TRANSACTION.1).contains(&version).then(|| {
+            let (name, wanted) = OFFSETS_IN_TRANSACTION;
+            format!("it knows {name} to version {version}, and version {wanted} is needed")
+        })
+    }
+
+    /// Reads what the library tells of a broker's requests, a line for each: `  ApiKey TxnOffsetCommit (28) Versions 0..3`.
+    fn hear(&self, said: &str) {
+        let version = said.rsplit_once("..").map(|(_, version)| version.trim().parse::<i16>());
+        if let Some(Ok(version)) = version.filter(|_| said.contains(OFFSETS_IN_TRANSACTION.0)) {
+            // The lowest stays; -1 is none yet. The other's order does not matter.
+            let present = self.offsets_in_transaction.load(Ordering::Relaxed);
+            if present < 0 || version < present {
+                self.offsets_in_transaction.store(version, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether a broker has told yet which requests it knows.
+    pub(crate) fn knows_age(&self) -> bool {
+        self.offsets_in_transaction.load(Ordering::Relaxed) >= 0
     }
 
     /// What the library complained of last, if it did since this was asked before. That we are not let in outlives
@@ -46,6 +89,15 @@ impl Calls {
     pub fn take_last(&self) -> Option<(Code, String)> {
         let last = lock(&self.last).take();
         lock(&self.refused).take().or(last)
+    }
+
+    /// Polls until the library has asked for its first token, where one is needed: it asks only while somebody polls, and
+    /// a call that does not poll would wait for the login in vain.
+    pub(crate) fn first_token(&self, poll: impl Fn(Duration)) {
+        let until = Instant::now() + FIRST_TOKEN;
+        while self.token.is_some() && !self.asked.load(Ordering::Relaxed) && Instant::now() < until {
+            poll(Duration::from_millis(10));
+        }
     }
 
     /// The first delivery that failed since this was asked before.
@@ -62,6 +114,9 @@ impl ClientContext for Calls {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        if fac == "APIVERSION" {
+            self.hear(log_message);
+        }
         // What matters comes as an error to whoever called; this is for who looks for the reason.
         match level {
             RDKafkaLogLevel::Emerg
@@ -90,6 +145,7 @@ impl ClientContext for Calls {
     }
 
     fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.asked.store(true, Ordering::Relaxed);
         let Some(path) = &self.token else {
             return Err("no file of a token is configured (source.kafka.token)".into());
         };
@@ -141,6 +197,19 @@ fn token_of(token: &str, path: &Path) -> Result<OAuthToken, Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_that_cannot_fence_is_told_by_what_it_lacks() {
+        let calls = Calls::new(None);
+        let hear = |said: &str| calls.log(RDKafkaLogLevel::Debug, "APIVERSION", said);
+        assert_eq!(calls.too_old(), None);
+        hear("[thrd:b]: b/1:   ApiKey TxnOffsetCommit (28) Versions 0..5");
+        hear("[thrd:b]: b/1:   ApiKey Fetch (1) Versions 0..2");
+        assert_eq!(calls.too_old(), None);
+        hear("[thrd:b]: b/2:   ApiKey TxnOffsetCommit (28) Versions 0..2");
+        hear("[thrd:b]: b/1:   ApiKey TxnOffsetCommit (28) Versions 0..5");
+        assert!(calls.too_old().unwrap().contains("to version 2, and version 3"));
+    }
 
     #[test]
     fn a_token_tells_whose_it_is_and_until_when() {

@@ -40,6 +40,14 @@ pub enum KafkaFault {
     /// The broker cannot do what exactly-once needs.
     #[error("the broker is too old: {0}")]
     TooOld(String),
+    /// The Kafka library gives a client that administers no token, so a topic can be looked for but not made.
+    #[error("the topic {topic} is not as wanted, and with OAUTHBEARER it cannot be made or changed from here")]
+    NotByToken {
+        /// Its name.
+        topic: String,
+        /// What does it with Kafka's own tool.
+        command: String,
+    },
     /// A property the library does not take.
     #[error("the property {name} = {value} is not taken: {why}")]
     Property {
@@ -108,9 +116,17 @@ impl KafkaFault {
                  (a broker tells its own address: advertised.listeners)"
                     .into()
             }
-            KafkaFault::NotLetIn { .. } => {
-                "look at source.kafka.sasl_mechanism, username, password_file, tls and ca".into()
+            KafkaFault::NotLetIn { why, .. } if why.contains("OAUTHBEARER") => {
+                "put a token that has not ended and that the brokers know into the file of source.kafka.token".into()
             }
+            KafkaFault::NotLetIn { why, .. } if why.contains("certificate") => {
+                "set source.kafka.ca to the certificate (PEM) of the authority that signed the brokers' certificates, and \
+                 name the brokers in source.kafka.brokers as their certificates do"
+                    .into()
+            }
+            KafkaFault::NotLetIn { .. } => "look at source.kafka.sasl_mechanism, source.kafka.username, \
+                                            source.kafka.password_file, source.kafka.tls and source.kafka.ca"
+                .into(),
             KafkaFault::NoTopic { ours: true, .. } => "make our topics with `seismolog setup`".into(),
             KafkaFault::NoTopic { ours: false, .. } => {
                 "make it, or name the topics with error logs in source.kafka.topics".into()
@@ -121,6 +137,9 @@ impl KafkaFault {
                     .into()
             }
             KafkaFault::TooOld(_) => "exactly-once needs brokers of Kafka 2.5 or newer".into(),
+            KafkaFault::NotByToken { command, .. } => {
+                format!("run `{command}`, or let `seismolog setup` log in by SCRAM or a certificate")
+            }
             KafkaFault::Property { .. } => "mend it in [source.kafka.properties]".into(),
             KafkaFault::Replaced { .. } => {
                 "give each process its own source.kafka.instance_id; if this was meant, nothing is lost".into()
@@ -161,6 +180,7 @@ impl KafkaFault {
             | KafkaFault::NoTopic { .. }
             | KafkaFault::NoRight { .. }
             | KafkaFault::TooOld(_)
+            | KafkaFault::NotByToken { .. }
             | KafkaFault::Property { .. }
             | KafkaFault::Replaced { .. }
             | KafkaFault::OffsetLost { .. }

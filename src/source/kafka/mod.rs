@@ -9,8 +9,9 @@
 //! - [`client`]: what our clients do when the library calls back.
 //! - [`fault`]: what is wrong, and what to do.
 //! - [`check`]: whether brokers, topics and rights are there.
+//! - [`probe`]: whether we may do what the roles do, found out by doing it.
 //! - [`admin`]: makes our topics.
-//! - [`load`]: sends records as fast as the brokers take them, for `generate` and `dlq replay`.
+//! - [`load`]: sends records as fast as the brokers take them, for `generate`; [`replay`]: sends rejects back, each once.
 //! - [`tail`]: reads the end of a topic, bounded.
 
 pub mod admin;
@@ -18,6 +19,8 @@ pub mod check;
 pub mod client;
 pub mod fault;
 pub mod load;
+pub mod probe;
+pub mod replay;
 pub mod settings;
 pub mod tail;
 

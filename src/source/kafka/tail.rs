@@ -7,6 +7,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// A record as read.
@@ -38,6 +39,20 @@ pub fn tail(
     limit: usize,
     take: &mut dyn FnMut(TailRecord),
 ) -> Result<(), KafkaFault> {
+    tail_of(config, topic, limit, &|_| true, take)
+}
+
+/// The same, where only some records count against the limit: as far back as the `limit`th of these.
+///
+/// # Errors
+/// When the topic is not there or no broker answers.
+pub fn tail_of(
+    config: &KafkaConfig,
+    topic: &str,
+    limit: usize,
+    counts: &dyn Fn(&TailRecord) -> bool,
+    take: &mut dyn FnMut(TailRecord),
+) -> Result<(), KafkaFault> {
     let questions = Questions::new(config, SILENCE)?;
     let partitions = questions.partitions(topic)?.ok_or_else(|| KafkaFault::NoTopic {
         topic: topic.to_owned(),
@@ -52,8 +67,14 @@ pub fn tail(
         loop {
             let from = bounds.high.saturating_sub(step).max(bounds.low);
             let mut found = read(&questions, topic, partition, from, bounds.high)?;
-            if found.len() >= limit || from <= bounds.low {
-                let surplus = found.len().saturating_sub(limit);
+            let counted = found.iter().filter(|record| counts(record)).count();
+            if counted >= limit || from <= bounds.low {
+                // Up to and with the last of those that are too many.
+                let last = counted.saturating_sub(limit).checked_sub(1);
+                let places = found.iter().enumerate().filter(|(_, record)| counts(record));
+                let surplus = last
+                    .and_then(|last| places.map(|(at, _)| at).nth(last))
+                    .map_or(0, |at| at + 1);
                 found.drain(..surplus).for_each(drop);
                 found.into_iter().for_each(&mut *take);
                 break;
@@ -78,6 +99,22 @@ pub fn at(config: &KafkaConfig, topic: &str, partition: i32, offset: i64) -> Res
     Ok(found.into_iter().find(|record| record.offset == offset))
 }
 
+/// Hands the committed records of a partition from an offset to its end to `take`.
+///
+/// # Errors
+/// When the topic is not there or no broker answers.
+pub fn since(
+    config: &KafkaConfig,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    take: &mut dyn FnMut(TailRecord),
+) -> Result<(), KafkaFault> {
+    let questions = Questions::new(config, SILENCE)?;
+    let bounds = questions.bounds(topic, partition)?;
+    each(&questions, topic, partition, offset.max(bounds.low)..bounds.high, take)
+}
+
 /// The committed records of a partition in `from..to`.
 fn read(
     questions: &Questions<'_>,
@@ -87,8 +124,20 @@ fn read(
     to: i64,
 ) -> Result<Vec<TailRecord>, KafkaFault> {
     let mut found = Vec::new();
+    each(questions, topic, partition, from..to, &mut |record| found.push(record))?;
+    Ok(found)
+}
+
+/// The same, one by one.
+fn each(
+    questions: &Questions<'_>,
+    topic: &str,
+    partition: i32,
+    Range { start: from, end: to }: Range<i64>,
+    take: &mut dyn FnMut(TailRecord),
+) -> Result<(), KafkaFault> {
     if from >= to {
-        return Ok(found);
+        return Ok(());
     }
     let doing = format!("reading {topic}/{partition}");
     let consumer = questions.consumer();
@@ -108,7 +157,7 @@ fn read(
                 if message.offset() >= to {
                     break;
                 }
-                found.push(TailRecord {
+                take(TailRecord {
                     partition,
                     offset: message.offset(),
                     written_at: message.timestamp().to_millis(),
@@ -136,5 +185,5 @@ fn read(
         }
     }
     drop(consumer.unassign());
-    Ok(found)
+    Ok(())
 }

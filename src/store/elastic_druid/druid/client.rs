@@ -3,6 +3,9 @@
 use super::error::{DruidError, Service, passes};
 use crate::config::Secret;
 use crate::config::servers::DruidConfig;
+use crate::store::elastic_druid::is_untrusted;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::blocking::{Client, Response};
 use serde_json::Value;
@@ -159,10 +162,11 @@ impl DruidClient {
                     within: self.patience,
                 }
             } else {
-                DruidError::Away {
-                    service,
-                    url: url(),
-                    error: innermost(error),
+                let (url, error) = (url(), innermost(error));
+                if is_untrusted(&error) {
+                    DruidError::Untrusted { service, url, error }
+                } else {
+                    DruidError::Away { service, url, error }
                 }
             }
         };
@@ -197,10 +201,12 @@ impl DruidClient {
 
     pub(super) fn refused(&self, service: Service, answer: &Answer) -> DruidError {
         let mut detail = detail(&answer.body);
-        if let Some((_, password)) = &self.login
+        // A proxy in between may repeat what we sent.
+        if let Some((name, password)) = &self.login
             && !password.expose().is_empty()
         {
-            detail = detail.replace(password.expose(), "***");
+            let sent = STANDARD.encode(format!("{name}:{}", password.expose()));
+            detail = detail.replace(&sent, "***").replace(password.expose(), "***");
         }
         DruidError::Refused {
             service,

@@ -6,18 +6,18 @@
 //! empty, a server that does not answer is an error and never an empty answer. What it does not do: reset a
 //! supervisor, as that loses or duplicates rows; it tells who must decide.
 //!
-//! - [`client`], [`error`], [`sql`]: asking.
+//! - [`client`], [`error`], [`sql`]: asking; [`about`]: who answers there.
 //! - [`consumer`], [`spec`], [`compare`], [`mod@setup`]: the supervisor as we want it, and as it is.
 //! - [`status`]: how it fares.
-//! - [`filter`], [`trends`], [`jobs`]: answers of the reading side.
+//! - [`filter`], [`trends`]: answers of the reading side.
 //! - [`sums`]: what `verify` compares.
 
+mod about;
 mod client;
 mod compare;
 mod consumer;
 mod error;
 mod filter;
-mod jobs;
 mod setup;
 mod spec;
 mod sql;
@@ -25,12 +25,12 @@ mod status;
 mod sums;
 mod trends;
 
+pub use about::DruidAbout;
 pub use client::DruidClient;
 pub use compare::Difference;
 pub use error::{DruidError, Service};
 pub use filter::answers;
-pub use jobs::JobCounts;
-pub use setup::{Changed, OtherHands, SetupError, setup};
+pub use setup::{OtherHands, SetupError, setup};
 pub use spec::{SPECIFICATION, specification};
 pub use sql::{Parameter, Question};
 pub use status::{SupervisorFault, SupervisorStatus};

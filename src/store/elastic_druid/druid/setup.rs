@@ -5,9 +5,9 @@ use super::compare::{Difference, differences};
 use super::consumer;
 use super::error::{DruidError, Service};
 use super::spec::{MARK, SPECIFICATION};
+use crate::changed::Changed;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Differences that are told by name.
@@ -24,21 +24,6 @@ pub enum OtherHands {
     Leave,
     /// Put ours in its place.
     Replace,
-}
-
-/// What was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// The thing: `druid supervisor seismolog-errors`.
-    pub what: String,
-    /// What happened to it: `created`, `updated: …`.
-    pub how: String,
-}
-
-impl fmt::Display for Changed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.how)
-    }
 }
 
 /// Why the supervisor is not as we want it.
@@ -128,10 +113,7 @@ pub fn setup(client: &DruidClient, wanted: &Value, hands: OtherHands) -> Result<
         Step::Nothing => Vec::new(),
         Step::Submit(how) => {
             client.submit(wanted, running.as_ref())?;
-            vec![Changed {
-                what: format!("druid supervisor {}", client.datasource()),
-                how,
-            }]
+            vec![Changed::new(format!("druid supervisor {}", client.datasource()), how)]
         }
     };
     if running.is_some() {
@@ -258,10 +240,10 @@ impl DruidClient {
             Some(&json!({ "type": "kafka", "partitions": partitions })),
         )?;
         self.tell("/resume", None)?;
-        Ok(vec![Changed {
-            what: format!("druid supervisor {}", self.datasource()),
-            how: format!("reads {} partitions of {topic} from their beginning", ahead.len()),
-        }])
+        Ok(vec![Changed::new(
+            format!("druid supervisor {}", self.datasource()),
+            format!("reads {} partitions of {topic} from their beginning", ahead.len()),
+        )])
     }
 
     fn tell(&self, call: &str, body: Option<&Value>) -> Result<(), DruidError> {
@@ -304,6 +286,7 @@ fn without_secrets(error: DruidError, wanted: &Value) -> DruidError {
         },
         DruidError::Configuration(_)
         | DruidError::Away { .. }
+        | DruidError::Untrusted { .. }
         | DruidError::TimedOut { .. }
         | DruidError::Refused { .. }
         | DruidError::Strange { .. } => error,

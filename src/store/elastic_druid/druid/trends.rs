@@ -187,6 +187,7 @@ pub(super) fn failed(error: DruidError) -> ReadError {
         }
         DruidError::Configuration(_)
         | DruidError::Away { .. }
+        | DruidError::Untrusted { .. }
         | DruidError::Refused { .. }
         | DruidError::Strange { .. } => ReadError::Store(error.to_string()),
     }

@@ -8,6 +8,9 @@ use super::error::ElasticError;
 use super::flavour::About;
 use crate::config::Secret;
 use crate::config::servers::ElasticConfig;
+use crate::store::elastic_druid::is_untrusted;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use elasticsearch::auth::Credentials;
 use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -75,6 +78,8 @@ pub struct Elastic {
     at: AtomicUsize,
     prefix: String,
     timeout: Duration,
+    /// What must not stand in anything a node said: a proxy in between may repeat what we sent.
+    hidden: Vec<String>,
 }
 
 // The transport shows its credentials.
@@ -114,6 +119,7 @@ impl Elastic {
             at: AtomicUsize::new(0),
             prefix: config.prefix.clone(),
             timeout: config.timeout,
+            hidden: hidden(config),
         })
     }
 
@@ -228,6 +234,9 @@ impl Elastic {
         }
         // The next request begins with the next node.
         self.at.store((first + 1) % count.max(1), Ordering::Relaxed);
+        if tried.iter().all(|(_, fault)| is_untrusted(fault)) {
+            return Err(ElasticError::Untrusted { tried });
+        }
         Err(ElasticError::Away { tried })
     }
 
@@ -255,9 +264,35 @@ impl Elastic {
         Ok(Answer {
             node: node.name.clone(),
             status,
-            body: body.into(),
+            body: if status < 400 { body.into() } else { self.hide(&body) },
         })
     }
+
+    /// A refusal without our secrets.
+    fn hide(&self, body: &[u8]) -> Vec<u8> {
+        let mut text = String::from_utf8_lossy(body).into_owned();
+        for secret in &self.hidden {
+            text = text.replace(secret, "***");
+        }
+        text.into_bytes()
+    }
+}
+
+/// Our secrets, as they are and as they are sent.
+fn hidden(config: &ElasticConfig) -> Vec<String> {
+    let mut hidden = Vec::new();
+    if let Some(key) = config.api_key.as_ref().map(Secret::expose) {
+        hidden.push(key.trim().to_owned());
+        hidden.push(STANDARD.encode(key.trim()));
+        hidden.extend(key.split_once(':').map(|(_, secret)| secret.trim().to_owned()));
+    }
+    if let Some(password) = config.password.as_ref().map(Secret::expose) {
+        let name = config.username.as_deref().unwrap_or_default();
+        hidden.push(STANDARD.encode(format!("{name}:{password}")));
+        hidden.push(password.to_owned());
+    }
+    hidden.retain(|secret| !secret.is_empty());
+    hidden
 }
 
 fn wrong(key: &'static str, fault: String) -> ElasticError {

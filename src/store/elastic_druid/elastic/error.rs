@@ -20,6 +20,12 @@ pub enum ElasticError {
         /// Each node with what happened there.
         tried: Vec<(String, String)>,
     },
+    /// Nodes answer, with certificates we do not trust.
+    #[error("the certificate of the search node is not trusted: {}", Listed(tried))]
+    Untrusted {
+        /// Each node with what is wrong with its certificate.
+        tried: Vec<(String, String)>,
+    },
     /// 401.
     #[error("{node} does not know us (401) at {what}: {reason}")]
     Unauthorized {
@@ -127,8 +133,14 @@ impl ElasticError {
             ElasticError::Away { .. } => {
                 "check elasticsearch.urls and that a node listens there; nothing is lost while it is away".to_owned()
             }
+            ElasticError::Untrusted { .. } => {
+                "set elasticsearch.ca to the certificate (PEM) of the authority that signed the nodes' certificates, and \
+                 name the nodes in elasticsearch.urls as their certificates do"
+                    .to_owned()
+            }
             ElasticError::Unauthorized { .. } => {
-                "set elasticsearch.api_key, or elasticsearch.username and elasticsearch.password".to_owned()
+                "set elasticsearch.api_key, or elasticsearch.username and elasticsearch.password, to what the node knows"
+                    .to_owned()
             }
             ElasticError::Forbidden { .. } => "give the user the rights of deploy/elasticsearch/README.md: manage \
                                                templates and scripts for `setup`, read and write our indices"
@@ -162,6 +174,7 @@ impl ElasticError {
             ElasticError::Away { .. } | ElasticError::Strange { .. } => true,
             ElasticError::Refused { status, kind, .. } => *status == 429 || *status >= 500 || is_block(kind),
             ElasticError::Config { .. }
+            | ElasticError::Untrusted { .. }
             | ElasticError::Unauthorized { .. }
             | ElasticError::Forbidden { .. }
             | ElasticError::TooOld { .. }

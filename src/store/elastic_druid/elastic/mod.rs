@@ -26,4 +26,4 @@ pub mod update;
 pub use client::{Answer, Elastic, Method};
 pub use error::ElasticError;
 pub use flavour::{About, Flavour};
-pub use setup::{Changed, setup};
+pub use setup::setup;

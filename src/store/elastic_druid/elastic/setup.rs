@@ -7,9 +7,9 @@
 use super::client::{Elastic, Method};
 use super::documents::{details_pattern, issues_index, markers_index, sources_index};
 use super::error::ElasticError;
+use crate::changed::Changed;
 use crate::config::servers::ElasticConfig;
 use serde_json::{Map, Value, json};
-use std::fmt;
 
 /// The template of details.
 pub(crate) const DETAILS_TEMPLATE: &str = include_str!(concat!(
@@ -49,35 +49,10 @@ const PRODUCT: &str = "seismolog";
 /// Version of the scripts; part of their name.
 const SCRIPTS: u32 = 1;
 
-/// Something that was made or brought up to date.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// What kind of thing: index template, script, index.
-    pub kind: &'static str,
-    /// Its name.
-    pub name: String,
-    /// What was done.
-    pub how: How,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// It was not there.
-    Created,
-    /// It was ours, and older or different.
-    Updated,
-}
-
-impl fmt::Display for Changed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match self.how {
-            How::Created => "created",
-            How::Updated => "updated",
-        };
-        write!(f, "{how} {} {}", self.kind, self.name)
-    }
-}
+/// It was not there.
+const CREATED: &str = "created";
+/// It was ours, and older or different.
+const UPDATED: &str = "updated";
 
 /// Name of the script that merges details.
 #[must_use]
@@ -237,11 +212,10 @@ async fn put_script(elastic: &Elastic, script: &Script, changed: &mut Vec<Change
     let body = json!({"script": {"lang": "painless", "source": script.source}});
     let path = format!("_scripts/{}/update", script.name);
     elastic.call(Method::Put, &path, &[], Some(&body)).await?;
-    changed.push(Changed {
-        kind: "script",
-        name: script.name.clone(),
-        how: if found.is_some() { How::Updated } else { How::Created },
-    });
+    changed.push(Changed::new(
+        format!("script {}", script.name),
+        if found.is_some() { UPDATED } else { CREATED },
+    ));
     Ok(())
 }
 
@@ -260,7 +234,7 @@ async fn put_template(
 ) -> Result<bool, ElasticError> {
     let found = found_template(elastic, &template.name).await?;
     let how = match &found {
-        None => How::Created,
+        None => CREATED,
         Some(found) if !is_ours(found) => {
             return Err(ElasticError::NotOurs {
                 what: format!("index template {}", template.name),
@@ -273,16 +247,12 @@ async fn put_template(
             if same || version(found) > version(wanted) {
                 return Ok(false);
             }
-            How::Updated
+            UPDATED
         }
     };
     let path = format!("_index_template/{}", template.name);
     elastic.call(Method::Put, &path, &[], Some(wanted)).await?;
-    changed.push(Changed {
-        kind: "index template",
-        name: template.name.clone(),
-        how,
-    });
+    changed.push(Changed::new(format!("index template {}", template.name), how));
     Ok(true)
 }
 
@@ -311,11 +281,7 @@ async fn indices(
             return Ok(());
         }
         match elastic.call(Method::Put, &template.index, &[], None).await {
-            Ok(_) => changed.push(Changed {
-                kind: "index",
-                name: template.index.clone(),
-                how: How::Created,
-            }),
+            Ok(_) => changed.push(Changed::new(format!("index {}", template.index), CREATED)),
             // Another of us made it in this moment.
             Err(ElasticError::Refused { kind, .. }) if kind == "resource_already_exists_exception" => {}
             Err(error) => return Err(error),
@@ -327,10 +293,6 @@ async fn indices(
     }
     let mappings = wanted.pointer("/template/mappings").cloned().unwrap_or_default();
     elastic.call(Method::Put, &path, &query, Some(&mappings)).await?;
-    changed.push(Changed {
-        kind: "fields of index",
-        name: template.index.clone(),
-        how: How::Updated,
-    });
+    changed.push(Changed::new(format!("fields of index {}", template.index), UPDATED));
     Ok(())
 }

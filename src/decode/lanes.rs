@@ -50,15 +50,27 @@ const fn below_zero(word: u64) -> u64 {
 #[inline]
 pub(crate) fn is_clean(bytes: &[u8]) -> bool {
     // Lanes side by side: eight vector registers that wait for nothing but memory.
-    let (blocks, rest) = bytes.as_chunks::<128>();
-    let mut least = [u8::MAX; 128];
+    let (blocks, _) = bytes.as_chunks::<128>();
+    let Some(last) = bytes.last_chunk::<128>() else {
+        return bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) >= b' ';
+    };
+    // What is left behind the last whole block is looked at together with what stands before it.
+    let mut least = *last;
     for block in blocks {
-        for (least, byte) in least.iter_mut().zip(block) {
-            *least = (*least).min(*byte);
-        }
+        least_of(&mut least, block);
     }
-    let least = least.iter().chain(rest).fold(u8::MAX, |least, byte| least.min(*byte));
-    least >= b' '
+    let mut lowest = [u8::MAX; 16];
+    for lane in least.as_chunks::<16>().0 {
+        least_of(&mut lowest, lane);
+    }
+    lowest.iter().all(|byte| *byte >= b' ')
+}
+
+#[inline(always)]
+fn least_of<const N: usize>(least: &mut [u8; N], bytes: &[u8; N]) {
+    for (least, byte) in least.iter_mut().zip(bytes) {
+        *least = (*least).min(*byte);
+    }
 }
 
 /// Bytes of a string whose escapes are checked at once.

@@ -50,31 +50,19 @@ const fn below_zero(word: u64) -> u64 {
 #[inline]
 pub(crate) fn is_clean(bytes: &[u8]) -> bool {
     // Lanes side by side: eight vector registers that wait for nothing but memory.
-    let (blocks, _) = bytes.as_chunks::<128>();
-    let Some(last) = bytes.last_chunk::<128>() else {
-        return bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) >= b' ';
-    };
-    // What is left behind the last whole block is looked at together with what stands before it.
-    let mut least = *last;
+    let (blocks, rest) = bytes.as_chunks::<128>();
+    let mut least = [u8::MAX; 128];
     for block in blocks {
-        least_of(&mut least, block);
+        for (least, byte) in least.iter_mut().zip(block) {
+            *least = (*least).min(*byte);
+        }
     }
-    let mut lowest = [u8::MAX; 16];
-    for lane in least.as_chunks::<16>().0 {
-        least_of(&mut lowest, lane);
-    }
-    lowest.iter().all(|byte| *byte >= b' ')
+    let least = least.iter().chain(rest).fold(u8::MAX, |least, byte| least.min(*byte));
+    least >= b' '
 }
 
-#[inline(always)]
-fn least_of<const N: usize>(least: &mut [u8; N], bytes: &[u8; N]) {
-    for (least, byte) in least.iter_mut().zip(bytes) {
-        *least = (*least).min(*byte);
-    }
-}
-
-/// Bytes of a string whose escapes are checked at once: a stack has few blocks of this size, and what a block costs
-/// beside its bytes weighs as much as a hundred of them.
+/// Bytes of a string whose escapes are checked at once: what a block costs beside its bytes weighs as much as a
+/// hundred of them.
 const BLOCK: usize = 256;
 
 /// Whether every backslash in the inside of a string begins an escape of JSON.

@@ -1,39 +1,27 @@
-//! The looking.
+//! Where to look, compiled; and the looking.
 
 use super::jar::stack_jar;
-use super::slots::{NAMES, Slot, Slots, Source, fitting};
+use super::slots::{NAMES, Slot, Slots, Source};
+use super::written::{Candidate, Dimension, Written};
 use super::{JobCatalogue, LearnedNames};
 use crate::event::{Dimensions, ErrorEvent, Text};
+use crate::rules::Fault;
 use hashbrown::HashMap;
 use memchr::memmem;
+use quick_cache::sync::Cache;
 use regex::Regex;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A field some candidate asks for, by number.
-pub(super) type FieldId = u16;
+const FILE: &str = "dimensions.yaml";
 
-/// A part of an event that looks hear of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Part {
-    /// The thread.
-    Thread,
-    /// The logger.
-    Logger,
-    /// The name of the layout.
-    Layout,
-    /// The engine's own jar, as the stack names it.
-    StackJar,
-    /// A field some candidate asks for.
-    Field(FieldId),
-    /// The value of a dimension found before.
-    Dimension(Slot),
-}
+/// A field some candidate asks for, by number.
+type FieldId = u16;
 
 /// What a pattern looks into.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Into {
+enum Into {
     Thread,
     Logger,
     Layout,
@@ -43,60 +31,48 @@ pub(super) enum Into {
 }
 
 #[derive(Debug)]
-pub(super) enum Look {
+enum Look {
     Fields(Vec<FieldId>),
     Pattern { into: Into, pattern: Pattern },
 }
 
-impl Look {
-    /// The parts it hears of, with the rank of each among those it prefers.
-    pub(super) fn parts(&self) -> Vec<(Part, u16)> {
-        let fields = |ids: &[FieldId]| ids.iter().map(|id| Part::Field(*id)).zip(0..).collect();
-        match self {
-            Look::Fields(ids) => fields(ids),
-            Look::Pattern { into, .. } => match into {
-                Into::Thread => vec![(Part::Thread, 0)],
-                Into::Logger => vec![(Part::Logger, 0)],
-                Into::Layout => vec![(Part::Layout, 0)],
-                Into::StackJar => vec![(Part::StackJar, 0)],
-                Into::Fields(ids) => fields(ids),
-                Into::Dimension(slot) => vec![(Part::Dimension(*slot), 0)],
-            },
-        }
-    }
-}
-
 #[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) regex: Regex,
+struct Pattern {
+    /// Its number among all patterns.
+    number: u64,
+    regex: Regex,
     /// Groups that are dimensions.
-    pub(super) groups: Vec<(String, Slot)>,
+    groups: Vec<(String, Slot)>,
     /// What is set when the pattern matches, where it has no groups.
-    pub(super) value: Option<String>,
+    value: Option<String>,
     /// Whether it tells id and name of a job together.
-    pub(super) teaches: bool,
-    pub(super) source: String,
+    teaches: bool,
+    source: String,
 }
 
 /// Where the dimensions come from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DimensionRules {
-    pub(super) containers: Vec<String>,
-    pub(super) fields: HashMap<String, FieldId>,
-    pub(super) names: Vec<String>,
-    pub(super) looks: Vec<(Slot, Look)>,
-    /// Which looks hear of a part, in their order, and with which rank.
-    pub(super) hear: HashMap<Part, Vec<(u16, u16)>, foldhash::fast::RandomState>,
-    /// Which dimensions some look looks into.
-    pub(super) derives: [bool; NAMES.len()],
-    /// The looks into the jar of the stack, in their order.
-    pub(super) jar_looks: Vec<usize>,
-    pub(super) accept: [Option<Regex>; NAMES.len()],
-    pub(super) messages: Vec<(memmem::Finder<'static>, Pattern)>,
+    containers: Vec<String>,
+    fields: HashMap<String, FieldId>,
+    names: Vec<String>,
+    looks: Vec<(Slot, Look)>,
+    accept: [Option<Regex>; NAMES.len()],
+    messages: Vec<(memmem::Finder<'static>, Pattern)>,
+    patterns: u64,
+    /// What patterns made of texts seen before: hosts, threads and log files come again and again.
+    seen: Cache<u128, Option<Groups>>,
 }
 
 /// Groups that took part in a match: which of the pattern's, and where.
 type Groups = SmallVec<[(usize, Range<usize>); 2]>;
+
+/// How many texts are remembered with what a pattern made of them; some 150 bytes each.
+const SEEN: usize = 65_536;
+/// Longer texts are not remembered.
+const SEEN_LENGTH: usize = 256;
+/// The number of the first `accept`; patterns have the numbers below it.
+const ACCEPT: u64 = 1 << 32;
 
 /// Which patterns over the message could still tell something, one bit each; those beyond share the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +104,54 @@ impl std::fmt::Display for Origin<'_> {
 pub type Found<'e> = SmallVec<[(FieldId, &'e Text<'e>); 16]>;
 
 impl DimensionRules {
+    /// Reads `dimensions.yaml`.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn from_yaml(text: &str) -> Result<Self, Vec<Fault>> {
+        let written: Written = serde_yaml_ng::from_str(text).map_err(|e| {
+            let line = e.location().map(|l| l.line());
+            vec![fault(
+                line,
+                None,
+                e.to_string(),
+                "see the head of the file for its form",
+            )]
+        })?;
+        let mut compiler = Compiler {
+            rules: Self {
+                containers: written.containers.iter().map(|c| squeeze(c)).collect(),
+                fields: HashMap::new(),
+                names: Vec::new(),
+                looks: Vec::new(),
+                accept: [const { None }; NAMES.len()],
+                messages: Vec::new(),
+                patterns: 0,
+                seen: Cache::new(SEEN),
+            },
+            sources: HashMap::new(),
+            faults: Vec::new(),
+        };
+        for (name, fields) in written.sources.iter().chain(&written.more_sources) {
+            let ids = fields.iter().map(|f| compiler.field(f)).collect();
+            compiler.sources.insert(name.clone(), ids);
+        }
+        for (name, value) in written.dimensions {
+            compiler.dimension(&name, value);
+        }
+        for message in written.messages {
+            if let Some(pattern) = compiler.pattern("messages", &message.regex, None, "message") {
+                let needs = memmem::Finder::new(&message.needs).into_owned();
+                compiler.rules.messages.push((needs, pattern));
+            }
+        }
+        if compiler.faults.is_empty() {
+            Ok(compiler.rules)
+        } else {
+            Err(compiler.faults)
+        }
+    }
+
     /// The number of a field that some candidate asks for. Costs an allocation; callers remember paths.
     #[must_use]
     pub fn field(&self, path: &str) -> Option<u16> {
@@ -376,84 +400,45 @@ impl DimensionRules {
         both
     }
 
-    /// What a part with this text tells by itself: for each look that hears of it the look, the rank of the part and
-    /// what it sets. A look that is told nothing is handed over only where that keeps a lower rank from speaking.
-    pub(crate) fn tell(&self, part: Part, text: &str, each: &mut dyn FnMut(u16, u16, &[(Slot, &str)])) {
-        for (number, rank) in self.hear.get(&part).into_iter().flatten() {
-            match self.looks.get(usize::from(*number)) {
-                None => {}
-                Some((slot, Look::Fields(_))) => {
-                    if self.accepts(*slot, text)
-                        && let Some(value) = fitting(text)
-                    {
-                        each(*number, *rank, &[(*slot, value)]);
-                    }
-                }
-                Some((slot, Look::Pattern { into, pattern })) => {
-                    let sets = self.sets(pattern, text, *slot);
-                    if !sets.is_empty() || matches!(into, Into::Fields(ids) if ids.len() > 1) {
-                        each(*number, *rank, &sets);
-                    }
-                }
-            }
-        }
-    }
-
-    /// What a pattern sets.
-    fn sets<'t>(&'t self, pattern: &'t Pattern, text: &'t str, slot: Slot) -> SmallVec<[(Slot, &'t str); 4]> {
-        let groups = self.groups(pattern, text);
-        match (groups, &pattern.value) {
-            (None, _) => SmallVec::new(),
-            (Some(_), Some(value)) => fitting(value).map(|value| (slot, value)).into_iter().collect(),
-            (Some(groups), None) => {
-                let taking_part = groups.into_iter().filter_map(|(number, range)| {
-                    let ((_, slot), value) = (pattern.groups.get(number)?, text.get(range)?);
-                    self.accepts(*slot, value).then_some((*slot, fitting(value)?))
-                });
-                taking_part.collect()
-            }
-        }
-    }
-
-    /// How many looks there are.
-    pub(super) fn looks(&self) -> usize {
-        self.looks.len()
-    }
-
-    /// The dimension a look is for.
-    pub(super) fn slot_of(&self, look: usize) -> Option<Slot> {
-        self.looks.get(look).map(|(slot, _)| *slot)
-    }
-
-    /// Whether some look looks into a dimension.
-    pub(super) fn hears_of(&self, slot: Slot) -> bool {
-        self.derives.get(slot.0).copied().unwrap_or(false)
-    }
-
-    /// The first look from `from` on that looks into the jar of the stack.
-    pub(super) fn jar_look(&self, from: usize) -> Option<usize> {
-        self.jar_looks.iter().copied().find(|look| *look >= from)
-    }
-
     /// The groups of a pattern that is a dimension each; nothing where it does not match.
     fn groups(&self, pattern: &Pattern, text: &str) -> Option<Groups> {
-        // Most patterns do not fit, and saying so is cheaper than looking for groups.
-        if !pattern.regex.is_match(text) {
-            return None;
+        self.remembered(pattern.number, text, || {
+            // Most patterns do not fit, and saying so is cheaper than looking for groups.
+            if !pattern.regex.is_match(text) {
+                return None;
+            }
+            if pattern.value.is_some() {
+                return Some(Groups::new());
+            }
+            let captures = pattern.regex.captures(text)?;
+            let groups = pattern.groups.iter().enumerate();
+            let taking_part = groups.filter_map(|(number, (name, _))| Some((number, captures.name(name)?.range())));
+            Some(taking_part.collect())
+        })
+    }
+
+    fn remembered(&self, number: u64, text: &str, work_out: impl FnOnce() -> Option<Groups>) -> Option<Groups> {
+        if text.len() > SEEN_LENGTH {
+            return work_out();
         }
-        if pattern.value.is_some() {
-            return Some(Groups::new());
+        let key = xxhash_rust::xxh3::xxh3_128_with_seed(text.as_bytes(), number);
+        if let Some(known) = self.seen.get(&key) {
+            return known;
         }
-        let captures = pattern.regex.captures(text)?;
-        let groups = pattern.groups.iter().enumerate();
-        let taking_part = groups.filter_map(|(number, (name, _))| Some((number, captures.name(name)?.range())));
-        Some(taking_part.collect())
+        let groups = work_out();
+        self.seen.insert(key, groups.clone());
+        groups
     }
 
     fn accepts(&self, slot: Slot, value: &str) -> bool {
         let value = value.trim();
         let accept = self.accept.get(slot.0).and_then(Option::as_ref);
-        !value.is_empty() && accept.is_none_or(|accept| accept.is_match(value))
+        let fits = |accept: &Regex| {
+            let number = ACCEPT + slot.0 as u64;
+            self.remembered(number, value, || accept.is_match(value).then(Groups::new))
+                .is_some()
+        };
+        !value.is_empty() && accept.is_none_or(fits)
     }
 }
 
@@ -464,11 +449,158 @@ fn starts_below(path: &str, container: &str) -> bool {
 }
 
 /// Lower case, without `_`, `-` and `.`; a leading `_` (GELF) goes with them.
-pub(super) fn squeeze(path: &str) -> String {
+fn squeeze(path: &str) -> String {
     path.chars()
         .filter(|c| !matches!(c, '_' | '-' | '.'))
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+fn fault(line: Option<usize>, rule: Option<&str>, what: String, advice: &str) -> Fault {
+    Fault {
+        file: FILE.to_owned(),
+        line,
+        rule: rule.map(str::to_owned),
+        what,
+        advice: advice.to_owned(),
+    }
+}
+
+struct Compiler {
+    rules: DimensionRules,
+    sources: HashMap<String, Vec<FieldId>>,
+    faults: Vec<Fault>,
+}
+
+impl Compiler {
+    fn field(&mut self, name: &str) -> FieldId {
+        let next = FieldId::try_from(self.rules.names.len()).unwrap_or(FieldId::MAX);
+        let squeezed = squeeze(name);
+        if let Some(&known) = self.rules.fields.get(&squeezed) {
+            return known;
+        }
+        self.rules.names.push(name.to_owned());
+        self.rules.fields.insert(squeezed, next);
+        next
+    }
+
+    fn dimension(&mut self, name: &serde_yaml_ng::Value, value: serde_yaml_ng::Value) {
+        let name = name.as_str().unwrap_or_default().to_owned();
+        let Some(slot) = Slot::named(&name) else {
+            let known = NAMES.join(", ");
+            self.faults.push(fault(
+                None,
+                Some(&name),
+                "no such dimension".into(),
+                &format!("one of {known}"),
+            ));
+            return;
+        };
+        let dimension: Dimension = match serde_yaml_ng::from_value(value) {
+            Ok(dimension) => dimension,
+            Err(error) => {
+                self.faults.push(fault(
+                    None,
+                    Some(&name),
+                    error.to_string(),
+                    "accept and candidates are known",
+                ));
+                return;
+            }
+        };
+        if let Some(accept) = dimension.accept {
+            match Regex::new(&accept) {
+                Ok(regex) => {
+                    if let Some(place) = self.rules.accept.get_mut(slot.0) {
+                        *place = Some(regex);
+                    }
+                }
+                Err(error) => self
+                    .faults
+                    .push(fault(None, Some(&name), error.to_string(), "mend `accept`")),
+            }
+        }
+        for candidate in dimension.candidates {
+            if let Some(look) = self.candidate(&name, candidate) {
+                self.rules.looks.push((slot, look));
+            }
+        }
+    }
+
+    fn candidate(&mut self, name: &str, candidate: Candidate) -> Option<Look> {
+        match (candidate.from, candidate.regex) {
+            (None, None) => Some(Look::Fields(candidate.fields.iter().map(|f| self.field(f)).collect())),
+            (Some(from), Some(regex)) => {
+                let into = match from.as_str() {
+                    "thread" => Into::Thread,
+                    "logger" => Into::Logger,
+                    "layout" => Into::Layout,
+                    "stack_jar" => Into::StackJar,
+                    other => match (self.sources.get(other), Slot::named(other)) {
+                        (Some(ids), _) => Into::Fields(ids.clone()),
+                        (None, Some(slot)) => Into::Dimension(slot),
+                        (None, None) => {
+                            let what = format!("`from: {other}` is no source");
+                            let advice = "thread, logger, layout, stack_jar, a name of `sources` or a dimension";
+                            self.faults.push(fault(None, Some(name), what, advice));
+                            return None;
+                        }
+                    },
+                };
+                let pattern = self.pattern(name, &regex, candidate.value, &from)?;
+                Some(Look::Pattern { into, pattern })
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                let what = "`from` and `regex` go together".to_owned();
+                self.faults
+                    .push(fault(None, Some(name), what, "give both, or `fields`"));
+                None
+            }
+        }
+    }
+
+    fn pattern(&mut self, name: &str, regex: &str, value: Option<String>, source: &str) -> Option<Pattern> {
+        let regex = match Regex::new(regex) {
+            Ok(regex) => regex,
+            Err(error) => {
+                self.faults.push(fault(
+                    None,
+                    Some(name),
+                    error.to_string(),
+                    "mend the regular expression",
+                ));
+                return None;
+            }
+        };
+        let groups: Vec<(String, Slot)> = regex
+            .capture_names()
+            .flatten()
+            .filter_map(|g| Some((g.to_owned(), Slot::named(g)?)))
+            .collect();
+        if groups.is_empty() && value.is_none() {
+            let what = format!("the pattern over {source} sets nothing");
+            self.faults.push(fault(
+                None,
+                Some(name),
+                what,
+                "name a group like a dimension, or give `value`",
+            ));
+            return None;
+        }
+        let teaches = ["job_id", "job_name"]
+            .iter()
+            .all(|wanted| groups.iter().any(|(name, _)| name == wanted));
+        let number = self.rules.patterns;
+        self.rules.patterns += 1;
+        Some(Pattern {
+            number,
+            teaches,
+            regex,
+            groups,
+            value,
+            source: source.to_owned(),
+        })
+    }
 }
 
 #[cfg(test)]

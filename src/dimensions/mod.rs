@@ -3,26 +3,22 @@
 //! Comes in: an [`crate::event::ErrorEvent`]. Goes out: [`crate::event::Dimensions`]. `rules/dimensions.yaml` says where to look:
 //! fields of the body, patterns over thread, logger, log file and the like, patterns over the message, then names
 //! learned from messages, then the job catalogue. What always holds: unknown is absent; a look-up that was never
-//! resolved or a value that does not fit is passed over.
+//! resolved or a value that does not fit is passed over. What it does not do: remember (that is the engine's memo).
 //!
-//! The work is cut in two, since messages are hardly ever the same: [`DimensionRules::from_surroundings`] sees
-//! everything but the message, [`DimensionRules::from_message`] fills what is still missing. The first half is what
-//! [`Told`] remembers, part by part.
+//! The work is cut in two so that the engine can remember the first part: [`DimensionRules::from_surroundings`] sees
+//! everything but the message, [`DimensionRules::from_message`] fills what is still missing.
 
 mod catalogue;
-mod compile;
 mod jar;
 mod look;
 mod slots;
-mod told;
 mod written;
 
 pub use catalogue::JobCatalogue;
 pub(crate) use jar::stack_jar;
-pub(crate) use look::{Asks, Part};
+pub(crate) use look::Asks;
 pub use look::{DimensionRules, Found};
 pub use slots::Source;
-pub(crate) use told::{Numbers, Told};
 
 use hashbrown::HashMap;
 

@@ -23,8 +23,8 @@ pub(super) const NAMES: [&str; 13] = [
 ];
 
 /// A dimension by its place in [`NAMES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Slot(pub(super) usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot(pub(super) usize);
 
 impl Slot {
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -45,16 +45,6 @@ impl Slot {
     pub(super) fn name(self) -> &'static str {
         NAMES.get(self.0).copied().unwrap_or("?")
     }
-}
-
-/// A value as a dimension holds it: without space around it, not too long; nothing where nothing is left.
-pub(super) fn fitting(value: &str) -> Option<&str> {
-    let value = value.trim();
-    let mut end = value.len().min(LONGEST);
-    while !value.is_char_boundary(end) {
-        end -= 1;
-    }
-    value.get(..end).filter(|value| !value.is_empty())
 }
 
 /// Where a value came from, for `explain`.
@@ -81,13 +71,18 @@ impl Slots {
 
     /// Sets a value where none is yet; says whether it did.
     pub(super) fn fill(&mut self, slot: Slot, value: &str) -> bool {
-        let (Some(place), Some(value)) = (self.values.get_mut(slot.0), fitting(value)) else {
+        let value = value.trim();
+        let Some(place) = self.values.get_mut(slot.0) else {
             return false;
         };
-        if place.is_some() {
+        if place.is_some() || value.is_empty() {
             return false;
         }
-        *place = Some(value.into());
+        let mut end = value.len().min(LONGEST);
+        while !value.is_char_boundary(end) {
+            end -= 1;
+        }
+        *place = value.get(..end).map(Into::into);
         true
     }
 

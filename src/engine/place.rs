@@ -1,6 +1,6 @@
 //! Where an event happened, remembered: most events come from places met before.
 
-use crate::dimensions::{Asks, DimensionRules, LearnedNames, Numbers, Part, Told, stack_jar};
+use crate::dimensions::{Asks, DimensionRules, Found, LearnedNames};
 use crate::event::{Dimensions, ErrorEvent, Text};
 use crate::rules::RuleSet;
 use hashbrown::HashMap;
@@ -94,25 +94,24 @@ struct Around {
 #[derive(Debug)]
 pub(super) struct Places {
     paths: Paths,
-    /// What each part of an event tells.
-    told: Told,
-    /// What everything but the message told.
-    surroundings: Cache<Numbers, Around>,
+    /// By everything but the message.
+    surroundings: Cache<u128, Around>,
     /// By content, so that equal dimensions are one value.
     interned: Cache<Arc<Dimensions>, Arc<Dimensions>>,
     names: LearnedNames,
     learned: Vec<(Box<str>, Box<str>)>,
+    scratch: Vec<u8>,
 }
 
 impl Default for Places {
     fn default() -> Self {
         Self {
             paths: Paths::default(),
-            told: Told::default(),
             surroundings: Cache::new(PLACES),
             interned: Cache::new(PLACES),
             names: LearnedNames::default(),
             learned: Vec::new(),
+            scratch: Vec::new(),
         }
     }
 }
@@ -121,32 +120,29 @@ impl Places {
     /// The dimensions of an event.
     pub(super) fn of(&mut self, event: &ErrorEvent<'_>, rules: &RuleSet) -> Arc<Dimensions> {
         let looks = rules.dimensions();
-        if self.told.begin(looks) {
-            self.surroundings = Cache::new(PLACES);
-        }
+        let mut found = Found::new();
+        self.scratch.clear();
         let mut before = 0;
         for field in &event.fields {
             let (at, id) = self.paths.behind(before, &field.path, looks);
             before = at;
             if let Some(id) = id {
-                self.told.field(id, &field.value, looks);
+                part(&mut self.scratch, id, Some(field.value.held()));
+                found.push((id, &field.value));
             }
         }
-        let layout = Text::Plain(event.layout.as_str());
-        self.told.hear(Part::Layout, &layout, looks);
-        for (part, text) in [(Part::Thread, &event.thread), (Part::Logger, &event.logger)] {
-            if let Some(text) = text {
-                self.told.hear(part, text, looks);
-            }
-        }
-        let numbers = self.told.together(looks, || stack_jar(event));
-        let Around { dimensions, asks } = match self.surroundings.get(&numbers) {
+        let layout = event.layout as u16;
+        part(&mut self.scratch, layout, event.thread.as_ref().map(Text::held));
+        part(&mut self.scratch, layout, event.logger.as_ref().map(Text::held));
+        part(&mut self.scratch, layout, crate::dimensions::stack_jar(event));
+        let key = xxhash_rust::xxh3::xxh3_128(&self.scratch);
+        let Around { dimensions, asks } = match self.surroundings.get(&key) {
             Some(known) => known.clone(),
             None => {
-                let dimensions = self.intern(self.told.dimensions(&numbers));
+                let dimensions = self.intern(looks.from_surroundings(event, &found));
                 let asks = looks.asks(&dimensions);
                 let fresh = Around { dimensions, asks };
-                self.surroundings.insert(numbers, fresh.clone());
+                self.surroundings.insert(key, fresh.clone());
                 fresh
             }
         };
@@ -185,7 +181,6 @@ impl Places {
     /// Forgets what was found under other rules; learned names stay.
     pub(super) fn forget(&mut self) {
         self.paths = Paths::default();
-        self.told = Told::default();
         self.surroundings = Cache::new(PLACES);
         self.interned = Cache::new(PLACES);
     }
@@ -202,4 +197,14 @@ impl Places {
     pub(super) fn names(&self) -> &LearnedNames {
         &self.names
     }
+}
+
+/// A part of a key with its name and length, so that no two lists of parts meet.
+fn part(key: &mut Vec<u8>, name: u16, text: Option<&str>) {
+    // Nothing is that long: it stands for no text.
+    let length = text.map_or(u64::MAX, |text| text.len() as u64);
+    let [a, b] = name.to_le_bytes();
+    let [c, d, e, f, g, h, i, j] = length.to_le_bytes();
+    key.extend_from_slice(&[a, b, c, d, e, f, g, h, i, j]);
+    key.extend_from_slice(text.unwrap_or_default().as_bytes());
 }

@@ -61,8 +61,9 @@ pub(crate) fn is_clean(bytes: &[u8]) -> bool {
     least >= b' '
 }
 
-/// Bytes of a string whose escapes are checked at once.
-const BLOCK: usize = 128;
+/// Bytes of a string whose escapes are checked at once: what a block costs beside its bytes weighs as much as a
+/// hundred of them.
+const BLOCK: usize = 256;
 
 /// Whether every backslash in the inside of a string begins an escape of JSON.
 ///

@@ -49,6 +49,14 @@ macro_rules! id {
         }
 
         impl $name {
+            /// Appends the 32 hex digits, without going through the formatter.
+            pub fn write_hex(self, out: &mut Vec<u8>) {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let digit = |half: u8| HEX.get(usize::from(half)).copied().unwrap_or(b'0');
+                let pairs = self.0.to_be_bytes().map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+                out.extend_from_slice(pairs.as_flattened());
+            }
+
             /// The id as 16 bytes, most significant first: how stores keep it.
             #[must_use]
             pub fn to_bytes(self) -> [u8; 16] {
@@ -86,5 +94,19 @@ impl IssueId {
         bytes.extend_from_slice(job.as_bytes());
         bytes.extend_from_slice(&fingerprint.to_bytes());
         Self(xxhash_rust::xxh3::xxh3_128(&bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_written_as_they_are_displayed() {
+        for id in [0, 1, 0x0123_4567_89ab_cdef, u128::MAX, 0xa5 << 64] {
+            let mut out = Vec::new();
+            Group(id).write_hex(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), Group(id).to_string());
+        }
     }
 }

@@ -25,10 +25,12 @@
 //! - [`store`]: the embedded store: one SQLite transaction per flush; and the reading side.
 //! - [`query`]: the search language.
 //! - [`serve`]: pages and HTTP API.
+//! - [`alert`]: what is stranger than a series' own past: the spike judge and its back-test.
 //! - [`generate`]: realistic load with a known truth.
 //! - [`verify`]: whether all of it adds up.
 //! - [`config`], [`cli`], [`telemetry`], [`clock`]: the edge.
 
+pub mod alert;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -7,6 +7,7 @@ pub use exit::{CommandResult, Exit, Failure};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+pub mod alerts;
 pub mod config;
 pub mod dlq;
 pub mod explain;
@@ -49,6 +50,8 @@ enum Command {
     Trends(trends::Args),
     /// Jobs with their health
     Jobs(jobs::Args),
+    /// Judge series: what would have fired, and when
+    Alerts(alerts::Args),
     /// List, check and test the rules
     Rules(rules::Args),
     /// Show, check or print the default configuration
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::run(args),
         Command::Trends(args) => trends::run(args),
         Command::Jobs(args) => jobs::run(args),
+        Command::Alerts(args) => alerts::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
         Command::Setup(args) => setup::run(args),

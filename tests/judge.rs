@@ -49,7 +49,11 @@ impl Chance {
 
     /// Negative-binomial: `variance = mean + dispersion * mean²`.
     fn count(&mut self, mean: f64, dispersion: f64) -> f64 {
-        let rate = if dispersion > 0.0 { mean * dispersion * self.gamma(1.0 / dispersion) } else { mean };
+        let rate = if dispersion > 0.0 {
+            mean * dispersion * self.gamma(1.0 / dispersion)
+        } else {
+            mean
+        };
         self.poisson(rate)
     }
 }
@@ -59,7 +63,11 @@ const DISPERSIONS: [f64; 4] = [0.0, 0.1, 0.5, 2.0];
 const WEEK: i64 = 10_080;
 
 fn both(one_in: f64) -> Settings {
-    Settings { direction: Direction::Both, one_in, ..Settings::one_series(60) }
+    Settings {
+        direction: Direction::Both,
+        one_in,
+        ..Settings::one_series(60)
+    }
 }
 
 /// False alarms of series of independent counts, from their first minute on, for each settings.
@@ -81,12 +89,21 @@ fn false_alarms<const N: usize>(settings: &[Settings; N], series: usize, minutes
 
 #[test]
 fn independent_counts_alarm_at_most_as_often_as_promised() {
-    let settings = [both(200.0), both(2_000.0), Settings::one_series(60), Settings::fleet(60)];
+    let settings = [
+        both(200.0),
+        both(2_000.0),
+        Settings::one_series(60),
+        Settings::fleet(60),
+    ];
     let (series, minutes) = (64, 2_000);
     let alarms = false_alarms(&settings, series, minutes, 1);
     for (settings, alarms) in settings.iter().zip(alarms) {
         let promised = series as f64 * minutes as f64 / settings.one_in;
-        assert!(alarms as f64 <= promised, "{alarms} alarms, promised {promised} at one in {}", settings.one_in);
+        assert!(
+            alarms as f64 <= promised,
+            "{alarms} alarms, promised {promised} at one in {}",
+            settings.one_in
+        );
     }
     // A judge that never alarms would keep every promise.
     assert!(alarms[0] > 20, "{alarms:?}");
@@ -95,11 +112,19 @@ fn independent_counts_alarm_at_most_as_often_as_promised() {
 #[test]
 #[ignore = "4,000 series for a week take minutes: cargo test --release --test judge -- --ignored --nocapture"]
 fn four_thousand_series_for_a_week_alarm_at_most_as_often_as_promised() {
-    let settings = [both(2_000.0), Settings::one_series(60), Settings::fleet(60), both(1_000_000.0)];
+    let settings = [
+        both(2_000.0),
+        Settings::one_series(60),
+        Settings::fleet(60),
+        both(1_000_000.0),
+    ];
     let alarms = false_alarms(&settings, 4_000, WEEK, 2);
     for (settings, alarms) in settings.iter().zip(alarms) {
         let promised = 4_000.0 * WEEK as f64 / settings.one_in;
-        println!("one in {}, {:?}: {alarms} false alarms a week, promised {promised:.1}", settings.one_in, settings.direction);
+        println!(
+            "one in {}, {:?}: {alarms} false alarms a week, promised {promised:.1}",
+            settings.one_in, settings.direction
+        );
         assert!(alarms as f64 <= promised);
     }
 }
@@ -107,8 +132,12 @@ fn four_thousand_series_for_a_week_alarm_at_most_as_often_as_promised() {
 #[test]
 fn independent_values_alarm_at_most_as_often_as_promised() {
     let settings = both(2_000.0);
-    let shapes: [fn(&mut Chance) -> f64; 4] =
-        [|c| 20.0 + c.normal(), |c| c.uniform(), |c| -c.uniform().ln(), |c| (0.5 * c.normal()).exp()];
+    let shapes: [fn(&mut Chance) -> f64; 4] = [
+        |c| 20.0 + c.normal(),
+        |c| c.uniform(),
+        |c| -c.uniform().ln(),
+        |c| (0.5 * c.normal()).exp(),
+    ];
     let mut alarms = 0;
     for seed in 0..16 {
         let mut chance = Chance(seed);
@@ -129,7 +158,11 @@ fn seen_steps(settings: &Settings, mean: f64, within: i64) -> usize {
         for minute in 0..1_440 {
             judge.observe(settings, minute * 60, chance.poisson(mean), None);
         }
-        (1_440..1_440 + within).any(|minute| judge.observe(settings, minute * 60, chance.poisson(mean * 10.0), None).firing)
+        (1_440..1_440 + within).any(|minute| {
+            judge
+                .observe(settings, minute * 60, chance.poisson(mean * 10.0), None)
+                .firing
+        })
     };
     (0..100).filter(fires).count()
 }
@@ -192,7 +225,10 @@ fn zeros_that_were_counted_are_a_dip() {
     let told = judge.zeros_until(&settings, 2_010 * 60, None).unwrap();
     assert!(told.started);
     assert_eq!(judge.judged_until(), Some(2_009 * 60));
-    let up_only = Settings { direction: Direction::Up, ..settings };
+    let up_only = Settings {
+        direction: Direction::Up,
+        ..settings
+    };
     let mut judge = Judge::of_counts();
     for minute in 0..2_000 {
         judge.observe(&up_only, minute * 60, chance.poisson(20.0), None);
@@ -223,7 +259,10 @@ fn a_daily_rhythm_is_expected_and_its_absence_is_unusual() {
     let rate = |minute: i64| if minute % 1_440 < 480 { 5.0 } else { 60.0 };
     let mut alarms = Vec::new();
     for minute in 0..7 * 1_440 {
-        if judge.observe(&settings, minute * 60, chance.poisson(rate(minute)), None).started {
+        if judge
+            .observe(&settings, minute * 60, chance.poisson(rate(minute)), None)
+            .started
+        {
             alarms.push(minute);
         }
     }
@@ -251,12 +290,31 @@ fn an_episode_starts_once_however_the_series_jumps() {
 
 #[test]
 fn no_figure_and_no_time_brings_the_judge_down() {
-    let odd = [0.0, -0.0, -5.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, f64::MIN_POSITIVE, 1e-310, 0.5];
+    let odd = [
+        0.0,
+        -0.0,
+        -5.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        f64::MIN,
+        f64::MIN_POSITIVE,
+        1e-310,
+        0.5,
+    ];
     for step in [0, 1, 60, 86_400, u32::MAX] {
-        let settings = Settings { one_in: f64::NAN, ..both(0.0) };
+        let settings = Settings {
+            one_in: f64::NAN,
+            ..both(0.0)
+        };
         let settings = Settings { step, ..settings };
         for mut judge in [Judge::of_counts(), Judge::of_values(&settings)] {
-            for (n, time) in (0..3_000i64).map(|n| n * 60).chain([i64::MAX - 1, i64::MAX]).enumerate() {
+            for (n, time) in (0..3_000i64)
+                .map(|n| n * 60)
+                .chain([i64::MAX - 1, i64::MAX])
+                .enumerate()
+            {
                 let verdict = judge.observe(&settings, time, odd[n % odd.len()], Some(odd[n % 7]));
                 assert!((0.0..=1.0).contains(&verdict.anomaly_score), "{verdict:?}");
                 assert!((0.0..=1.0).contains(&verdict.probability), "{verdict:?}");

@@ -1,4 +1,11 @@
 //! `alerts backtest` through the binary: rows out as they came in, one start an incident, faults with their line.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "tests: what fails here is meant to be seen"
+)]
 
 use assert_cmd::Command;
 use predicates::prelude::*;

@@ -1,4 +1,11 @@
 //! What the spike judge promises: how seldom it is wrong by chance, how soon it sees a step, what fools it not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "tests: what fails here is meant to be seen"
+)]
 
 use seismolog::alert::judge::{Direction, Judge, Settings, State};
 

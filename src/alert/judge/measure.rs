@@ -94,7 +94,7 @@ impl Measure {
             (&mut self.slow, slow, LONG),
             (&mut self.beyond_season, beyond, LONG),
         ] {
-            if let Some(mean) = mean.filter(|_| self.seen % each(window) == 0) {
+            if let Some(mean) = mean.filter(|_| self.seen.is_multiple_of(each(window))) {
                 past.push(mean);
             }
         }

@@ -143,7 +143,7 @@ struct Bucket<'a> {
 
 #[derive(Debug, Clone)]
 enum Model {
-    Counts(Counts),
+    Counts(Box<Counts>),
     Measure(Box<Measure>),
 }
 
@@ -160,7 +160,7 @@ impl Judge {
     #[must_use]
     pub fn of_counts() -> Self {
         Self {
-            model: Model::Counts(Counts::new()),
+            model: Model::Counts(Box::new(Counts::new())),
             episode: Episode::default(),
             last: None,
         }

@@ -17,7 +17,7 @@
 //! - **A promised rate.** A bucket is unusual when chance alone brings its like once in [`Settings::one_in`]
 //!   buckets. Series of independent counts, Poisson or over-dispersed, of any mean, alarm at most that often:
 //!   with the setting for fleets, at most 41 false alarms a week over 4,000 series judged every minute (10,080
-//!   buckets each); the simulation in `tests/judge.rs` measures it. A real series is not independent: what its
+//!   buckets each); the simulation in `tests/judge.rs` measures it (8 were found). A real series is not independent: what its
 //!   past surprised with, beyond the model, is asked of the next surprise on top.
 //! - **No flapping.** An episode starts once and ends after [`Settings::hold`] buckets without anything unusual.
 //!

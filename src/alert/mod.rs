@@ -10,9 +10,13 @@
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `shared`: jobs that fail together, because something they share has failed.
 //! - [`replay`]: the past, played by its own time.
+//! - [`judge`]: the spike judge: counts of one series against their own past.
+//! - [`backtest`]: the judge over a file of `timestamp,value`.
 
+pub mod backtest;
 pub mod cascade;
 pub mod failure;
+pub mod judge;
 mod notice;
 pub mod replay;
 mod shared;

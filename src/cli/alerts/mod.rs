@@ -3,6 +3,8 @@
 use super::CommandResult;
 use clap::Subcommand;
 
+mod backtest;
+mod picture;
 mod simulate;
 
 /// Arguments of `alerts`.
@@ -16,6 +18,8 @@ pub struct Args {
 enum Command {
     /// Play logs by their own time; print every alert that would have been sent
     Simulate(simulate::Args),
+    /// Judge a file of `timestamp,value`: what would have fired, and when
+    Backtest(backtest::Args),
 }
 
 /// Runs it.
@@ -25,5 +29,6 @@ enum Command {
 pub fn run(args: Args) -> CommandResult {
     match args.command {
         Command::Simulate(args) => simulate::run(args),
+        Command::Backtest(args) => backtest::run(&args),
     }
 }

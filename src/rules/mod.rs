@@ -31,6 +31,7 @@ pub use told::{ToldError, ToldLine, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
 use crate::alert::Cascades;
+use crate::alert::cascade::Known;
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
 use std::path::Path;
@@ -94,6 +95,8 @@ impl RuleSet {
     }
 
     fn compile(mut files: Files, check: Check) -> Result<Self, Faults> {
+        let own_errors = files.keys().any(|path| path.starts_with("errors/"));
+        let own_cascades = files.contains_key("cascades.yaml");
         complete(&mut files);
         let mut faults = unknown_files(&files);
         let errors = read_errors(&files, check, &mut faults);
@@ -102,10 +105,13 @@ impl RuleSet {
         let dimensions = note(&mut faults, DimensionRules::from_yaml(text(&files, "dimensions.yaml")));
         let catalogue = note(&mut faults, JobCatalogue::from_yaml(text(&files, "jobs.yaml")));
         let cascades = errors.as_ref().and_then(|errors| {
-            let known = errors.iter().map(|rule| &*rule.id).collect();
-            let categories = errors.iter().map(|rule| &*rule.category).collect();
-            let read = Cascades::from_yaml(text(&files, "cascades.yaml"), &known, &categories);
-            note(&mut faults, read)
+            let known = Known {
+                types: errors.iter().map(|rule| &*rule.id).collect(),
+                categories: errors.iter().map(|rule| &*rule.category).collect(),
+            };
+            // The shipped table beside error types of somebody's own names types that never come.
+            let known = (own_cascades || !own_errors).then_some(&known);
+            note(&mut faults, Cascades::from_yaml(text(&files, "cascades.yaml"), known))
         });
         if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades)) =
             (errors, identity, dimensions, catalogue, cascades)

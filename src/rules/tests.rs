@@ -415,3 +415,17 @@ fn a_folder_without_rules_is_refused_instead_of_passed_over() {
     assert!(faults.contains("holds no rules"), "{faults}");
     assert!(faults.contains("--rules"), "{faults}");
 }
+
+#[test]
+fn own_cascades_name_own_types_and_the_shipped_ones_stand_beside_any() {
+    let rule = "- id: boom\n  severity: high\n  match: [{message: 'it went boom'}]\n  cause: c\n  advice: a\n  matches: ['it went boom']\n  leaves: ['it went well']\n";
+    let mut files = Files::from([("errors/own.yaml".to_owned(), rule.to_owned())]);
+    RuleSet::from_files(&files).unwrap();
+    let cascades = "failed: []\nstates: [bom]\n";
+    files.insert("cascades.yaml".to_owned(), cascades.to_owned());
+    let faults = RuleSet::from_files(&files).unwrap_err().to_string();
+    assert!(
+        faults.contains("\"bom\" is no error type; did you mean `boom`?"),
+        "{faults}"
+    );
+}

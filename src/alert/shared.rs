@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub(super) struct Candidate<'a> {
     pub(super) subject: &'a Subject,
     pub(super) failure: &'a Failure,
+    /// Whether anything was seen of it since the last look.
+    pub(super) changed: bool,
 }
 
 /// Something shared that fails.
@@ -49,7 +51,9 @@ impl Incidents {
                     .entry(Arc::clone(root))
                     .or_insert_with(|| Incident::new(root, failing));
                 for one in failing {
-                    incident.jobs.insert(one.subject.clone(), one.failure.clone());
+                    if one.changed || !incident.jobs.contains_key(one.subject) {
+                        incident.jobs.insert(one.subject.clone(), one.failure.clone());
+                    }
                 }
                 if incident.jobs.len() >= incident.told.saturating_mul(2) {
                     incident.told = incident.jobs.len();

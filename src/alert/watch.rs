@@ -81,6 +81,12 @@ struct Open {
     told: Option<Told>,
     /// Latest event that keeps it open.
     last: EventTime,
+    /// Whether anything was seen of it since it was looked at.
+    changed: bool,
+    /// Whether what was seen may have to be told.
+    is_news: bool,
+    /// Type and category of the root, as of the last look.
+    root: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// What makes an alert worth telling again.
@@ -140,6 +146,7 @@ impl Watch {
         let one = self.subjects.entry_ref(&seen.subject).or_default();
         if let Some(open) = &mut one.open {
             open.failure.see(&seen);
+            open.changed = true;
             if keeps_open(&seen) {
                 open.last = open.last.max(seen.last);
             }
@@ -208,28 +215,29 @@ impl Watch {
         let (cascades, patience) = (&self.cascades, &self.patience);
         let mut alerts = std::mem::take(&mut self.ended);
         let mut by_root: BTreeMap<Arc<str>, Vec<Candidate<'_>>> = BTreeMap::new();
-        for (subject, one) in &self.subjects {
-            let Some(open) = one
-                .open
-                .as_ref()
-                .filter(|open| now >= open.due && !open.is_over(now, patience))
-            else {
+        for (subject, one) in &mut self.subjects {
+            let due = |open: &&mut Open| now >= open.due && !open.is_over(now, patience);
+            let Some(open) = one.open.as_mut().filter(due) else {
                 continue;
             };
-            let failure = &open.failure;
-            if let Some(root) = failure
-                .root(cascades)
-                .filter(|root| cascades.is_shared(&root.identity.category))
+            let changed = open.changed;
+            if let Some((error_type, category)) = open.look(cascades)
+                && cascades.is_shared(category)
             {
-                let alike = by_root.entry(Arc::clone(&root.identity.error_type)).or_default();
-                alike.push(Candidate { subject, failure });
+                let alike = by_root.entry(Arc::clone(error_type)).or_default();
+                let failure = &open.failure;
+                alike.push(Candidate {
+                    subject,
+                    failure,
+                    changed,
+                });
             }
         }
         alerts.extend(self.incidents.look(&by_root, cascades));
         for (subject, one) in &mut self.subjects {
             if let Some(open) = &mut one.open {
                 let is_over = open.is_over(now, patience);
-                if (is_over || now >= open.due) && !open.is_told_by(&self.incidents, cascades) {
+                if (is_over || now >= open.due) && open.is_news && !open.is_told_by(&self.incidents) {
                     alerts.extend(open.tell(subject, State::Firing, cascades));
                 }
                 if is_over {
@@ -253,7 +261,7 @@ impl Watch {
         let cascades = &self.cascades;
         let alert = |(subject, one): (&Subject, &One)| {
             let open = one.open.as_ref()?;
-            if open.is_told_by(&self.incidents, cascades) {
+            if open.is_told_by(&self.incidents) {
                 return None;
             }
             Alert::of(open.id, open.heading(subject), State::Firing, &open.failure, cascades)
@@ -279,6 +287,7 @@ impl One {
             (Some(open), Some(mut other)) => {
                 open.last = open.last.max(other.last);
                 open.failure.join(other.failure.clone());
+                open.changed = true;
                 // An alert that went out goes on under its id.
                 if open.told.is_none() && other.told.is_some() {
                     std::mem::swap(&mut open.id, &mut other.id);
@@ -337,6 +346,9 @@ impl One {
             due: EventTime::new(now.nanos().saturating_add(patience.settle_nanos), 9),
             told: None,
             last: now,
+            changed: true,
+            is_news: true,
+            root: None,
         });
     }
 }
@@ -347,9 +359,24 @@ impl Open {
     }
 
     /// Whether an incident over several jobs tells of it. What was told before it goes on by itself.
-    fn is_told_by(&self, incidents: &Incidents, cascades: &Cascades) -> bool {
-        let root = self.failure.root(cascades);
-        self.told.is_none() && root.is_some_and(|root| incidents.tells_of(&root.identity.error_type))
+    fn is_told_by(&self, incidents: &Incidents) -> bool {
+        let root = self.root.as_ref();
+        self.told.is_none() && root.is_some_and(|(error_type, _)| incidents.tells_of(error_type))
+    }
+
+    /// Type and category of the root, found anew where anything was seen since the last look.
+    fn look(&mut self, cascades: &Cascades) -> Option<(&Arc<str>, &Arc<str>)> {
+        if std::mem::take(&mut self.changed) {
+            let root = self.failure.root(cascades);
+            self.root = root.map(|root| {
+                (
+                    Arc::clone(&root.identity.error_type),
+                    Arc::clone(&root.identity.category),
+                )
+            });
+            self.is_news = true;
+        }
+        self.root.as_ref().map(|(error_type, category)| (error_type, category))
     }
 
     fn heading(&self, subject: &Subject) -> Heading {
@@ -365,6 +392,7 @@ impl Open {
 
     /// The alert, if there is anything to tell that was not told.
     fn tell(&mut self, subject: &Subject, state: State, cascades: &Cascades) -> Option<Alert> {
+        self.is_news = false;
         let alert = Alert::of(self.id, self.heading(subject), state, &self.failure, cascades)?;
         let telling = Told {
             root: alert.fingerprint,

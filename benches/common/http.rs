@@ -4,6 +4,7 @@
 use crate::synthetic::Numbers;
 use reqwest::blocking::Client;
 use seismolog::event::EventTime;
+use seismolog::store::TREND_DIMENSIONS;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,23 +15,6 @@ const BAR: f64 = 300.0;
 
 const SORTS: [&str; 3] = ["last_seen", "first_seen", "count"];
 const STEPS: [&str; 4] = ["1m", "5m", "15m", "1h"];
-const DIMENSIONS: [&str; 14] = [
-    "error_type",
-    "category",
-    "severity",
-    "part",
-    "exception",
-    "job",
-    "cluster",
-    "namespace",
-    "team",
-    "engine",
-    "role",
-    "host",
-    "fingerprint",
-    "group",
-];
-
 /// A store being served, and what is asked of it.
 struct Served {
     service: Child,
@@ -262,7 +246,7 @@ impl Served {
 
     fn trend(&mut self) -> Vec<(&'static str, String)> {
         let mut pairs = self.span();
-        pairs.push(("by", self.one_of(&DIMENSIONS)));
+        pairs.push(("by", self.one_of(TREND_DIMENSIONS)));
         pairs
     }
 

@@ -8,11 +8,10 @@ use super::{CommandResult, Exit, Failure};
 use crate::config::Config;
 use crate::config::servers::KafkaConfig;
 use crate::event::EventTime;
-use crate::source::kafka::replay::{Notes, notes_behind, take_note};
+use crate::source::kafka::replay::{Notes, is_note, notes_behind, take_note};
 use crate::source::kafka::tail::{self, TailRecord};
 use crate::store::{ReadError, Reader, StoredReject};
 use crate::topics::reject::{RejectRecord, Stage};
-use crate::topics::replayed::Replayed;
 use anyhow::anyhow;
 use std::io::Write;
 use std::path::PathBuf;
@@ -231,7 +230,7 @@ impl Which {
             let mut all = Vec::new();
             let mut notes = Notes::new();
             let mut broken = 0_u64;
-            let is_reject = |record: &TailRecord| record.key != Replayed::KEY.as_bytes();
+            let is_reject = |record: &TailRecord| !is_note(record);
             let mut take = |record: TailRecord| {
                 if take_note(&record, &mut notes) {
                     return;

@@ -3,14 +3,12 @@
 //! What is sent and the note that it was are one transaction, so a replay that was killed can be started again: it
 //! goes on where it stopped, and nothing is sent twice.
 
-use super::config::FileArgs;
 use super::dlq::{Found, Which};
+use super::run::load_rules;
 use super::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::engine::{Engine, Outcome};
 use crate::event::EventTime;
-use crate::rules::LiveRules;
 use crate::source::kafka::replay::{Back, Replayer};
 use crate::topics::reject::Stage;
 use anyhow::anyhow;
@@ -29,7 +27,7 @@ pub(super) struct How {
 
 /// Sends rejects back. A record that would be rejected again is left where it is: sending it would only make another.
 pub(super) fn replay(which: &Which, how: How) -> CommandResult {
-    let config = file(which).load()?;
+    let config = which.place.config.load()?;
     let Some(kafka) = which.place.kafka(&config) else {
         let error = anyhow!(
             "the embedded store replays nothing: write the bytes with `seismolog dlq show --raw ID`, mend them and \
@@ -37,7 +35,7 @@ pub(super) fn replay(which: &Which, how: How) -> CommandResult {
         );
         return Err(Failure::new(Exit::Usage, error));
     };
-    let mut engine = engine(&config)?;
+    let mut engine = Engine::new(load_rules(&config)?.current(), config.default_zone.clone());
     // First of all: what another replay has open is ended, so that what is read now is all that was ever sent back.
     let mut replayer = if how.dry_run {
         None
@@ -71,19 +69,6 @@ pub(super) fn replay(which: &Which, how: How) -> CommandResult {
          is not sent a second time"
     );
     Ok(Exit::Done)
-}
-
-fn file(which: &Which) -> &FileArgs {
-    &which.place.config
-}
-
-fn engine(config: &Config) -> Result<Engine, Failure> {
-    let rules = match &config.rules {
-        Some(folder) => LiveRules::of_folder(folder),
-        None => LiveRules::shipped(),
-    };
-    let rules = rules.map_err(|faults| Failure::new(Exit::Config, anyhow!("the rules do not hold\n{faults}")))?;
-    Ok(Engine::new(rules.current(), config.default_zone.clone()))
 }
 
 /// Only what is committed is told as sent.

@@ -118,11 +118,7 @@ impl<'a> Questions<'a> {
 
     /// The fault of an error, with what the library complained of meanwhile.
     pub(crate) fn fault(&self, error: &KafkaError, doing: &str) -> KafkaFault {
-        let plain = KafkaFault::of(error, doing, &self.config.brokers);
-        match self.consumer.context().take_last() {
-            Some((code, why)) if plain.may_pass() => KafkaFault::of_code(Some(code), &why, doing, &self.config.brokers),
-            Some(_) | None => plain,
-        }
+        self.consumer.context().fault(error, doing, &self.config.brokers)
     }
 }
 

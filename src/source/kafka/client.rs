@@ -1,5 +1,6 @@
 //! What our clients do when the library calls back: log, remember the last error, fetch a token.
 
+use super::KafkaFault;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -89,6 +90,15 @@ impl Calls {
     pub fn take_last(&self) -> Option<(Code, String)> {
         let last = lock(&self.last).take();
         lock(&self.refused).take().or(last)
+    }
+
+    /// The fault of an error, with what the library complained of meanwhile.
+    pub(crate) fn fault(&self, error: &KafkaError, doing: &str, brokers: &str) -> KafkaFault {
+        let plain = KafkaFault::of(error, doing, brokers);
+        match self.take_last() {
+            Some((code, why)) if plain.may_pass() => KafkaFault::of_code(Some(code), &why, doing, brokers),
+            Some(_) | None => plain,
+        }
     }
 
     /// Polls until the library has asked for its first token, where one is needed: it asks only while somebody polls, and

@@ -117,13 +117,7 @@ fn may_write(config: &KafkaConfig, topics: &[&str], wait: Duration) -> Result<()
         .transactional(&id)
         .create_with_context(Calls::new(config.token.clone()))
         .map_err(|error| KafkaFault::of(&error, "setting up a producer", &config.brokers))?;
-    let fault = |error: &KafkaError, doing: &str| {
-        let plain = KafkaFault::of(error, doing, &config.brokers);
-        match producer.context().take_last() {
-            Some((code, why)) if plain.may_pass() => KafkaFault::of_code(Some(code), &why, doing, &config.brokers),
-            Some(_) | None => plain,
-        }
-    };
+    let fault = |error: &KafkaError, doing: &str| producer.context().fault(error, doing, &config.brokers);
     producer
         .init_transactions(wait)
         .map_err(|error| fault(&error, &format!("writing in transactions as {id}")))?;

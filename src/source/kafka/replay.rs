@@ -20,9 +20,15 @@ const MOST_BYTES: usize = 8 << 20;
 /// When rejects were sent back, by partition and offset in their topic.
 pub type Notes = BTreeMap<(i32, i64), i64>;
 
+/// Whether a record of the topic of rejects is a note and no reject.
+#[must_use]
+pub fn is_note(record: &TailRecord) -> bool {
+    record.key == Replayed::KEY.as_bytes()
+}
+
 /// Takes note of a record of the topic of rejects that is a note, and says whether it is one.
 pub fn take_note(record: &TailRecord, notes: &mut Notes) -> bool {
-    if record.key != Replayed::KEY.as_bytes() {
+    if !is_note(record) {
         return false;
     }
     let Ok(note) = serde_json::from_slice::<Replayed>(&record.payload) else {
@@ -171,10 +177,6 @@ impl<'a> Replayer<'a> {
                 why,
             };
         }
-        let plain = KafkaFault::of(error, doing, &self.config.brokers);
-        match calls.take_last() {
-            Some((code, why)) if plain.may_pass() => KafkaFault::of_code(Some(code), &why, doing, &self.config.brokers),
-            Some(_) | None => plain,
-        }
+        calls.fault(error, doing, &self.config.brokers)
     }
 }

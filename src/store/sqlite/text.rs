@@ -41,7 +41,7 @@ impl Unindexed {
     /// Takes a document.
     pub(super) fn add(&mut self, doc: Doc, texts: &Texts<'_>) {
         let mut parts = Parts::default();
-        let mut words = |text| cut(text, &mut parts).to_owned();
+        let mut words = |text| cut(text, &mut parts);
         let (message, template) = (words(texts.message), words(texts.template));
         let (exception, stack) = (words(texts.exception), words(texts.stack));
         let words = Words {
@@ -64,14 +64,14 @@ impl Unindexed {
             "INSERT INTO texts(rowid, message, template, exception, stack, parts) VALUES (?1,?2,?3,?4,?5,?6)",
         )?;
         for (row, words) in self.documents.drain(..) {
-            let Words {
-                message,
-                template,
-                exception,
-                stack,
-                parts,
-            } = words;
-            write.execute(params![row, message, template, exception, stack, parts])?;
+            write.execute(params![
+                row,
+                words.message,
+                words.template,
+                words.exception,
+                words.stack,
+                words.parts
+            ])?;
         }
         Ok(())
     }

@@ -158,7 +158,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        drop(self.client.terminate());
+        live::end_druid(&self.druid);
         self.delete_topic();
     }
 }

@@ -13,7 +13,6 @@ mod live;
 use assert_cmd::cargo::CommandCargoExt as _;
 use seismolog::config::Config;
 use seismolog::source::kafka::admin::remove_topics;
-use seismolog::store::elastic_druid::druid::DruidClient;
 use seismolog::store::elastic_druid::elastic::{Elastic, Method};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,7 +52,7 @@ impl Drop for Product {
         drop(self.roles.kill());
         drop(self.roles.wait());
         let config = Config::load(Some(&self.config), []).unwrap();
-        drop(DruidClient::new(config.druid.as_ref().unwrap()).unwrap().terminate());
+        live::end_druid(config.druid.as_ref().unwrap());
         let topics = live::topics(&self.name);
         drop(remove_topics(
             config.kafka.as_ref().unwrap(),

@@ -93,10 +93,10 @@ fn verify_is_exact_while_all_is_well_and_names_what_is_lost_or_counted_twice() {
     ensure_topic(&kafka, &kafka.topics[0], &plan).unwrap();
     ensure_topics(&kafka, &config.topics, &plan).unwrap();
     let _remove = Remove(Box::new({
-        let (druid, elastic, runtime) = (Arc::clone(&druid), Arc::clone(&elastic), Arc::clone(&runtime));
+        let (druid, elastic, runtime) = (live::druid(&name), Arc::clone(&elastic), Arc::clone(&runtime));
         let (kafka, name) = (kafka.clone(), name.clone());
         move || {
-            drop(druid.terminate());
+            live::end_druid(&druid);
             drop(remove_topics(
                 &kafka,
                 &live::topics(&name).each_ref().map(String::as_str),

@@ -41,6 +41,19 @@ pub fn druid(datasource: &str) -> DruidConfig {
     }
 }
 
+/// Ends a supervisor and its tasks at once. A task left behind asks for its topic, once that is gone, in a loop without
+/// a pause, and takes the machine from the tests after it.
+pub fn end_druid(druid: &DruidConfig) {
+    let http = reqwest::blocking::Client::new();
+    for call in ["supervisor/{}/terminate", "datasources/{}/shutdownAllTasks"] {
+        let call = call.replace("{}", &druid.datasource);
+        drop(
+            http.post(format!("{}/druid/indexer/v1/{call}", druid.coordinator_url))
+                .send(),
+        );
+    }
+}
+
 /// Whether somebody listens on each; where nobody does, the test says so loudly, or fails where servers are required.
 pub fn listen(servers: &[&str]) -> bool {
     servers.iter().all(|server| {

@@ -267,7 +267,7 @@ impl Counts {
 
 impl Drop for Counts {
     fn drop(&mut self) {
-        drop(self.client.terminate());
+        live::end_druid(&self.config);
         drop(
             self.runtime
                 .block_on(self.admin.delete_topics(&[&self.topics.stats], &AdminOptions::new())),

@@ -253,19 +253,6 @@ impl DruidClient {
         }
         Ok(())
     }
-
-    /// Ends the supervisor; its tasks publish what they read. For tests and for taking it down.
-    ///
-    /// # Errors
-    /// No answer.
-    pub fn terminate(&self) -> Result<(), DruidError> {
-        let path = self.supervisor("/terminate");
-        let answer = self.ask(Service::Coordinator, &Method::POST, &path, None)?;
-        if answer.status >= 300 && answer.status != 404 {
-            return Err(self.refused(Service::Coordinator, &answer));
-        }
-        Ok(())
-    }
 }
 
 /// A refusal may repeat a piece of what was handed over.

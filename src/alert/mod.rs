@@ -23,7 +23,8 @@ mod shared;
 mod sighting;
 pub mod watch;
 
+pub use crate::event::AlertId;
 pub use cascade::Cascades;
-pub use notice::{Alert, AlertId, Follower, Level, State};
+pub use notice::{Alert, Follower, Level, State};
 pub use sighting::{Sighting, Subject};
 pub use watch::{Patience, Watch};

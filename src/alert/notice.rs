@@ -2,14 +2,10 @@
 
 use super::Cascades;
 use super::failure::{Failure, Member};
-use crate::event::{EventTime, Fingerprint, Severity};
-use serde::Serialize;
-use std::fmt;
+use crate::event::{AlertId, EventTime, Fingerprint, Severity};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use xxhash_rust::xxh3::Xxh3;
-
-/// Id of an alert: the same over all changes of its state, and the same when the past is played again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AlertId(pub u128);
 
 impl AlertId {
     /// The id of what a rule saw beginning at a time.
@@ -25,40 +21,40 @@ impl AlertId {
     }
 }
 
-impl fmt::Display for AlertId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for AlertId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AlertId({self})")
-    }
-}
-
-impl Serialize for AlertId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 /// Whose rule it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// On for every job.
     Basic,
+    /// Somebody's own, for a job or a team.
+    Custom,
     /// Over all jobs.
     Platform,
 }
 
+impl Level {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Basic => "basic",
+            Level::Custom => "custom",
+            Level::Platform => "platform",
+        }
+    }
+}
+
 /// Where an alert stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// Its condition holds, but not for long enough to tell anybody.
+    Pending,
     /// It goes on.
     Firing,
+    /// Nobody counted lately what it is about, so that nobody knows whether it goes on.
+    NoData,
     /// Nothing of it was seen for a while.
     Resolved,
 }
@@ -68,14 +64,16 @@ impl State {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            State::Pending => "pending",
             State::Firing => "firing",
+            State::NoData => "no_data",
             State::Resolved => "resolved",
         }
     }
 }
 
 /// An error that came with the root.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Follower {
     /// Its type.
     #[serde(rename = "type")]
@@ -93,12 +91,12 @@ pub struct Follower {
 }
 
 /// An alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Id.
     pub id: AlertId,
-    /// The rule that judged: `job_failed`, `error_burst` or `shared_failure`.
-    pub rule: &'static str,
+    /// The rule that judged: `job_failed`, `error_burst`, `shared_failure`, or the id of one in `rules/alerts`.
+    pub rule: Cow<'static, str>,
     /// Whose rule it is.
     pub level: Level,
     /// Where it stands.
@@ -114,26 +112,69 @@ pub struct Alert {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
     /// The jobs of an alert over several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<String>,
-    /// Type of the root.
-    pub error_type: String,
+    /// Whose job it is, where the job catalogue or the logs say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Type of the root; of an alert over several errors the one with most events. Absent where nothing was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
     /// Exception of the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<String>,
     /// Exceptions around the root, outermost first.
+    #[serde(default)]
     pub exception_chain: Vec<String>,
     /// Fingerprint of the root.
-    pub fingerprint: Fingerprint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// What came with it, in the order it was first seen.
+    #[serde(default)]
     pub followers: Vec<Follower>,
     /// First event of the failure, RFC 3339.
     pub started_at: String,
     /// Last event of it, RFC 3339; once it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<String>,
-    /// Events of the root so far.
-    pub value: u64,
+    /// What was measured: of a failure the events of its root so far, else what the rule compares.
+    #[serde(serialize_with = "whole_where_it_is")]
+    pub value: f64,
+    /// What was expected of it, in the same unit; absent where a rule expects nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<f64>,
+    /// How probable a value as strange was, by chance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// In a sentence: what was compared with what. Absent for failures, whose title says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where to look at it; absent where no address of the pages is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl Alert {
+    /// Whether it goes on.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        match self.state {
+            State::Firing | State::NoData => true,
+            State::Pending | State::Resolved => false,
+        }
+    }
+}
+
+/// Counts are written as counts: `12`, not `12.0`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn whole_where_it_is<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Up to here every whole number is one of f64's.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
+        return serializer.serialize_i64(*value as i64);
+    }
+    serializer.serialize_f64(*value)
 }
 
 /// What an alert says beside what was seen.
@@ -172,7 +213,7 @@ impl Alert {
         };
         Some(Self {
             id,
-            rule: heading.rule,
+            rule: heading.rule.into(),
             level: heading.level,
             state,
             severity: failure.severity(),
@@ -180,10 +221,11 @@ impl Alert {
             job_name: heading.job_name,
             job_id: told.clone().find_map(|one| one.job_id.as_deref()).map(str::to_owned),
             jobs: heading.jobs,
-            error_type: root.identity.error_type.to_string(),
+            team: None,
+            error_type: Some(root.identity.error_type.to_string()),
             exception: root.identity.exception.clone(),
             exception_chain: root.identity.exception_chain.clone(),
-            fingerprint: root.identity.fingerprint,
+            fingerprint: Some(root.identity.fingerprint),
             followers: followers
                 .iter()
                 .map(|one| Follower {
@@ -196,10 +238,15 @@ impl Alert {
                 .collect(),
             started_at: failure.first()?.rfc3339(),
             ended_at: match state {
-                State::Firing => None,
+                State::Pending | State::Firing | State::NoData => None,
                 State::Resolved => failure.last().map(EventTime::rfc3339),
             },
-            value: root.count,
+            #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+            value: root.count as f64,
+            expected: None,
+            probability: None,
+            reason: None,
+            url: None,
         })
     }
 }

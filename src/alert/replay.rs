@@ -4,7 +4,7 @@
 //! seconds, not with events.
 
 use super::watch::in_order;
-use super::{Alert, AlertId, Cascades, Patience, Sighting, State, Subject, Watch};
+use super::{Alert, AlertId, Cascades, Patience, Sighting, Subject, Watch};
 use crate::engine::Identified;
 use crate::event::{EventTime, Fingerprint};
 use std::collections::{BTreeMap, HashMap};
@@ -92,12 +92,4 @@ impl Replay {
 /// Order of sightings of one second: any, so that it is the same every time.
 fn by_time(seen: &Sighting) -> (EventTime, &Subject, Fingerprint) {
     (seen.first, &seen.subject, seen.identity.fingerprint)
-}
-
-impl Alert {
-    /// Whether it goes on.
-    #[must_use]
-    pub fn is_firing(&self) -> bool {
-        self.state == State::Firing
-    }
 }

@@ -5,9 +5,9 @@
 //! (`shared` of `rules/cascades.yaml`); it begins with [`Incidents::JOBS`] jobs and is over with the last of them.
 
 use super::failure::Failure;
-use super::notice::{Alert, AlertId, Heading, Level, State};
+use super::notice::{Alert, Heading, Level, State};
 use super::{Cascades, Subject};
-use crate::event::EventTime;
+use crate::event::{AlertId, EventTime};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use super::shared::{Candidate, Incidents};
 use super::{Alert, AlertId, Cascades, Sighting, State, Subject};
 use crate::event::{EventTime, Fingerprint, Group, Part, Severity};
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -92,9 +93,9 @@ struct Open {
 /// What makes an alert worth telling again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Told {
-    root: Fingerprint,
+    root: Option<Fingerprint>,
     severity: Severity,
-    rule: &'static str,
+    rule: Cow<'static, str>,
 }
 
 /// One job or nameless process.
@@ -397,7 +398,7 @@ impl Open {
         let telling = Told {
             root: alert.fingerprint,
             severity: alert.severity,
-            rule: alert.rule,
+            rule: alert.rule.clone(),
         };
         if state == State::Firing && self.told.as_ref() == Some(&telling) {
             return None;

@@ -81,6 +81,10 @@ id!(
     Group
 );
 id!(
+    /// An alert: the same over all changes of its state, and the same when the past is played again.
+    AlertId
+);
+id!(
     /// One (job, fingerprint): what a person follows up.
     IssueId
 );

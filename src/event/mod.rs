@@ -16,7 +16,7 @@ mod time;
 
 pub use dimensions::{Dimensions, JobKey};
 pub use error_event::{ErrorEvent, Field, Layout, Thrown, ThrownShape};
-pub use ids::{Fingerprint, Group, IssueId, ParseIdError};
+pub use ids::{AlertId, Fingerprint, Group, IssueId, ParseIdError};
 pub use outcome::{Reason, Rejection};
 pub use severity::{Part, Severity, UnknownName};
 pub use stack_trace::{Frame, Language, Relation, StackTrace, Throwable};

@@ -4,7 +4,7 @@ use super::guard::Token;
 use crate::clock::Clock;
 use crate::event::IssueId;
 use crate::fold::Sample;
-use crate::store::{Editor, Reader};
+use crate::store::{AlertEditor, AlertReader, Editor, Reader};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,6 +59,10 @@ pub struct Parts {
     pub reader: Arc<dyn Reader>,
     /// Changes states, notes and markers; absent: those calls say that the server is read only.
     pub editor: Option<Arc<dyn Editor>>,
+    /// Answers questions about alerts; absent: nobody judges.
+    pub alerts: Option<Arc<dyn AlertReader>>,
+    /// Takes what people say of alerts; absent: those calls say that the server is read only.
+    pub alert_editor: Option<Arc<dyn AlertEditor>>,
     /// Takes pushed records; absent: not allowed by the configuration.
     pub ingest: Option<Arc<dyn Ingest>>,
     /// What the rules say; absent: pages show no cause and advice, and `explain` only what is stored.
@@ -80,6 +84,8 @@ impl Parts {
         Self {
             reader,
             editor: None,
+            alerts: None,
+            alert_editor: None,
             ingest: None,
             explain: None,
             clock: Clock::System,

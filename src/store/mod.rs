@@ -3,6 +3,7 @@
 //! Comes in: a [`crate::fold::Flush`] on the writing side, a question on the reading side. Goes out: answers. What
 //! always holds: a flush is one transaction; a question never waits for a flush.
 
+mod alerts;
 mod answers;
 mod cursor;
 mod editor;
@@ -15,6 +16,7 @@ pub(crate) mod wanted;
 mod window;
 pub(crate) mod words;
 
+pub use alerts::*;
 pub use answers::*;
 pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
 pub use sqlite::{

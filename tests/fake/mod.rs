@@ -607,6 +607,8 @@ pub async fn with(reader: FakeReader, change: impl FnOnce(&mut ServeOptions, &mu
     };
     let mut parts = Parts {
         reader: reader.clone(),
+        alerts: None,
+        alert_editor: None,
         editor: Some(editor.clone()),
         ingest: Some(Arc::new(FakeIngest)),
         explain: Some(Arc::new(FakeRules)),

@@ -133,7 +133,7 @@ fn cells(alert: &Alert) -> Vec<Cell> {
         alert.state.as_str().into(),
         Cell::toned(alert.severity.as_str(), tone),
         Cell::toned(&alert.title, Tone::Strong),
-        (&*alert.error_type).into(),
+        alert.error_type.clone().unwrap_or_default().into(),
         alert.value.to_string().into(),
         alert.followers.len().to_string().into(),
     ]

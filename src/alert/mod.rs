@@ -5,6 +5,7 @@
 //! failure is one alert, however many errors it wrote and in whatever order they came; everything is bounded. What it
 //! does not do: deliver.
 //!
+//! - [`alerter`]: judges as records come in: flushes become changes of alerts.
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
 //! - [`failure`]: one failure of one job: its root and its followers.
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
@@ -13,18 +14,23 @@
 //! - [`judge`]: the spike judge: counts of one series against their own past.
 //! - [`backtest`]: the judge over a file of `timestamp,value`.
 
+pub mod alerter;
 pub mod backtest;
 pub mod cascade;
+mod change;
 pub mod failure;
 pub mod judge;
 mod notice;
 pub mod replay;
+mod says_failed;
 mod shared;
 mod sighting;
 pub mod watch;
 
 pub use crate::event::AlertId;
+pub use alerter::Alerter;
 pub use cascade::Cascades;
+pub use change::{Change, ChangeKind, Judged, Piece};
 pub use notice::{Alert, Follower, Level, State};
 pub use sighting::{Sighting, Subject};
 pub use watch::{Patience, Watch};

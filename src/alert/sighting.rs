@@ -1,7 +1,8 @@
 //! What the alerter sees: some events of one error in one job.
 
 use crate::engine::Identified;
-use crate::event::{Dimensions, EventTime};
+use crate::event::{Dimensions, EventTime, Fingerprint};
+use crate::fold::DetailDelta;
 use crate::identity::Identity;
 use std::fmt;
 use std::sync::Arc;
@@ -83,6 +84,35 @@ impl Sighting {
             count: 1,
             failed,
         }
+    }
+
+    /// The events of a delta; `failed` as for [`Sighting::of`].
+    #[must_use]
+    pub fn of_delta(delta: &DetailDelta, failed: bool) -> Self {
+        let dimension = |name: &str| delta.sample.dimensions.get(name).map(String::as_str);
+        let named = ["job_name", "job_id", "cluster"]
+            .iter()
+            .any(|name| dimension(name).is_some());
+        let process = ["pod", "container", "host"].iter().find_map(|name| dimension(name));
+        Self {
+            subject: if named {
+                Subject::Job(delta.job.as_ref().into())
+            } else {
+                Subject::Process(process.unwrap_or_default().into())
+            },
+            job_id: dimension("job_id").map(Into::into),
+            identity: Arc::clone(&delta.identity),
+            first: delta.first_seen,
+            last: delta.last_seen,
+            count: delta.count,
+            failed,
+        }
+    }
+
+    /// An order of sightings that is the same every time.
+    #[must_use]
+    pub fn by_time(&self) -> (EventTime, &Subject, Fingerprint) {
+        (self.first, &self.subject, self.identity.fingerprint)
     }
 
     /// Takes in another sighting of the same error of the same subject.

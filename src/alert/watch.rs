@@ -133,6 +133,11 @@ impl Watch {
         }
     }
 
+    /// From now on judges with these rules.
+    pub fn set_cascades(&mut self, cascades: Arc<Cascades>) {
+        self.cascades = cascades;
+    }
+
     /// Takes in a sighting.
     pub fn see(&mut self, mut seen: Sighting) {
         match &seen.subject {

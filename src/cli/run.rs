@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::process::embedded::{Embedded, Plan};
+use crate::process::judging::Judging;
 use crate::process::push::{Busy, Ingest as _, OutcomeName, PushHandle};
 use crate::process::stop::Stop;
 use crate::process::{OnFailure, sample};
@@ -147,11 +148,15 @@ async fn whole(config: Config, sample: Option<PathBuf>, serving: bool) -> Comman
         on_failure: OnFailure::Wait,
         clock: Clock::System,
     };
-    let service = Embedded::start(engine, Box::new(writer.clone()), plan, &stop).map_err(failed)?;
+    let sink = Judging::new(writer.clone(), Arc::clone(&rules), Clock::System, Box::new(|| {}));
+    let sink = sink.map_err(|error| failed(error.into()))?;
+    let service = Embedded::start(engine, Box::new(sink), plan, &stop).map_err(failed)?;
     let served = if serving {
         let push = config.ingest.then(|| service.push_handle());
         let parts = Parts {
             editor: Some(store.editor()),
+            alerts: Some(store.alert_reader()),
+            alert_editor: Some(store.alert_editor()),
             ingest: push.map(|push| Arc::new(push) as _),
             sample: holds_sample,
             explain: Some(Arc::clone(&rules) as _),

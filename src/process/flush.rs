@@ -13,6 +13,14 @@ pub trait Sink: Send {
     /// When it could not; nothing of the flush was stored then.
     fn apply(&mut self, flush: &Flush) -> Result<(), SinkError>;
 
+    /// Called about twice a second while there is nothing to apply: what is due by time alone has its turn.
+    ///
+    /// # Errors
+    /// When it could not be made durable; it is tried again.
+    fn idle(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// The positions stored.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ impl Sink for Writer {
     }
 }
 
-fn told(error: WriteError) -> SinkError {
+pub(super) fn told(error: WriteError) -> SinkError {
     let advice = error.advice();
     match error.kind {
         WriteErrorKind::DiskFull => SinkError::Full(error.to_string()),

@@ -9,7 +9,7 @@ use crate::telemetry::metrics::{self, Metric};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -87,6 +87,9 @@ pub(super) struct Writer {
 /// where it was filled, which keeps both threads as busy as a queue would and costs the memory of one fold less.
 const WAITING: usize = 0;
 
+/// The sink has its turn when nothing was handed over for so long.
+const IDLE: Duration = Duration::from_millis(500);
+
 /// A pause grows from the first to the second while a sink refuses.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
@@ -147,7 +150,17 @@ fn write_all(
 ) -> WriteReport {
     let mut totals = Totals::default();
     let mut fingerprints: HashSet<Fingerprint, foldhash::fast::RandomState> = HashSet::default();
-    while let Ok(job) = queue.recv() {
+    loop {
+        let job = match queue.recv_timeout(IDLE) {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(error) = sink.idle() {
+                    tracing::warn!(%error, "what is due by time alone could not be stored; it is tried again");
+                }
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let flush = match job.fold.into_flush() {
             Ok(flush) => Flush {
                 positions: job.positions,

@@ -1,6 +1,7 @@
 //! Alerts as they are kept: how each stands, how it came there, what people said of it, and who was told.
 
 use super::{EditError, Page, ReadError};
+pub use crate::alert::ChangeKind;
 use crate::alert::{Alert, Level, State};
 use crate::event::AlertId;
 use serde::{Deserialize, Serialize};
@@ -61,48 +62,6 @@ pub struct Acknowledged {
     /// What they say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-}
-
-/// What happened to an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// Its condition holds, not yet for long enough.
-    Pending,
-    /// It is told.
-    Fired,
-    /// A better root, a worse error or more jobs: it is told anew.
-    Updated,
-    /// It still goes on: who was told is reminded.
-    Reminded,
-    /// Nobody counts what it is about.
-    NoData,
-    /// It is over.
-    Resolved,
-    /// Somebody has seen it.
-    Acknowledged,
-    /// Somebody wants to hear nothing of it for a while.
-    Silenced,
-    /// Somebody says that it is over.
-    Closed,
-}
-
-impl ChangeKind {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChangeKind::Pending => "pending",
-            ChangeKind::Fired => "fired",
-            ChangeKind::Updated => "updated",
-            ChangeKind::Reminded => "reminded",
-            ChangeKind::NoData => "no_data",
-            ChangeKind::Resolved => "resolved",
-            ChangeKind::Acknowledged => "acknowledged",
-            ChangeKind::Silenced => "silenced",
-            ChangeKind::Closed => "closed",
-        }
-    }
 }
 
 /// One change of one alert. Changes have numbers that only grow: who follows them misses none.

@@ -16,6 +16,7 @@
 //! turns its search into a set of ids (set.rs, read/filter.rs) and then reads columns and counts: milliseconds per
 //! million, whatever the search was, without an index per field.
 
+mod alerts;
 mod bytes;
 mod codes;
 mod columns;
@@ -36,8 +37,12 @@ mod write;
 pub use error::{OpenError, WriteError, WriteErrorKind};
 pub use retain::{Retained, Retention};
 
-use super::{EditError, Editor, IssueNotes, Marker, NewMarker, Reader, StateChange};
-use crate::event::IssueId;
+use super::{
+    AlertAct, AlertEditor, AlertReader, Delivery, EditError, Editor, IssueNotes, Marker, NewMarker, Outbox, Outgoing,
+    Reader, StateChange, StoredAlert,
+};
+use crate::alert::{Alert, ChangeKind, Judged, Piece};
+use crate::event::{AlertId, IssueId};
 use crate::fold::{Flush, SourcePosition};
 use rusqlite::{Connection, OpenFlags};
 use schema::{MIGRATIONS, MigrateError};
@@ -142,6 +147,18 @@ impl Store {
     /// # Errors
     /// No store there, another version, not ours, damaged, not readable.
     pub fn open_read_only(folder: &Path, options: StoreOptions) -> Result<Arc<dyn Reader>, OpenError> {
+        Ok(Self::only_reader(folder, options)?)
+    }
+
+    /// Opens the store of a folder for questions about alerts only.
+    ///
+    /// # Errors
+    /// Those of [`Store::open_read_only`].
+    pub fn open_alerts_read_only(folder: &Path, options: StoreOptions) -> Result<Arc<dyn AlertReader>, OpenError> {
+        Ok(Self::only_reader(folder, options)?)
+    }
+
+    fn only_reader(folder: &Path, options: StoreOptions) -> Result<Arc<read::SqliteReader>, OpenError> {
         let path = folder.join(DATABASE);
         match std::fs::metadata(&path) {
             Ok(_) => {}
@@ -176,6 +193,24 @@ impl Store {
     #[must_use]
     pub fn reader(&self) -> Arc<dyn Reader> {
         Arc::clone(&self.reader) as Arc<dyn Reader>
+    }
+
+    /// The reading side of alerts.
+    #[must_use]
+    pub fn alert_reader(&self) -> Arc<dyn AlertReader> {
+        Arc::clone(&self.reader) as Arc<dyn AlertReader>
+    }
+
+    /// What people say of alerts.
+    #[must_use]
+    pub fn alert_editor(&self) -> Arc<dyn AlertEditor> {
+        Arc::new(self.writer())
+    }
+
+    /// Who is still to be told of alerts.
+    #[must_use]
+    pub fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::new(self.writer())
     }
 
     /// Changes people make.
@@ -214,6 +249,34 @@ impl Writer {
     /// What kept it from being stored; the same flush can be handed over again.
     pub fn apply(&mut self, flush: &Flush) -> Result<(), WriteError> {
         self.with(|side| side.apply(flush))
+    }
+
+    /// Stores a flush, if any, and what was judged from it: all of it in one transaction, or nothing of it. Reminds
+    /// of alerts that have gone on for long, so it is to be called every second or so even where nothing was judged.
+    ///
+    /// # Errors
+    /// What kept it from being stored; the same can be handed over again.
+    pub fn apply_judged(&mut self, flush: Option<&Flush>, judged: &Judged) -> Result<(), WriteError> {
+        self.with(|side| {
+            let tell = Arc::clone(&side.tell);
+            side.apply_judged(flush, judged, &*tell)
+        })
+    }
+
+    /// From now on changes of alerts are told to whom `tell` names.
+    pub fn route(&self, tell: Arc<dyn Fn(&Alert, ChangeKind) -> Vec<String> + Send + Sync>) {
+        self.with(|side| side.tell = tell);
+    }
+
+    /// What the alerter of a former life kept, and the alerts that were not over then.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub fn judged_before(&self) -> Result<(Vec<Piece>, Vec<Alert>), WriteError> {
+        self.with(|side| {
+            let rows = alerts::AlertRows(&side.connection);
+            Ok((rows.pieces()?, rows.open()?))
+        })
     }
 
     /// Where every source goes on.
@@ -335,3 +398,20 @@ fn read_flags() -> OpenFlags {
 
 #[cfg(test)]
 mod tests;
+
+impl AlertEditor for Writer {
+    fn act(&self, id: AlertId, act: &AlertAct, now: i64) -> Result<StoredAlert, EditError> {
+        self.with(|side| side.act_on_alert(id, act, now))
+    }
+}
+
+impl Outbox for Writer {
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, EditError> {
+        self.with(|side| side.outbox_due(now, limit))
+            .map_err(|error| EditError::Write(error.into()))
+    }
+
+    fn note(&self, id: i64, delivery: &Delivery, again_at: Option<i64>) -> Result<(), EditError> {
+        self.with(|side| side.note_delivery(id, delivery, again_at))
+    }
+}

@@ -111,6 +111,10 @@ impl WriteSide {
         } else {
             self.retain_counts(cutoff)?;
             self.retain_issues(cutoff, &mut retained)?;
+            if super::alerts::retain(&self.connection, cutoff_ms, STEP)? >= usize::try_from(STEP).unwrap_or(usize::MAX)
+            {
+                retained.more = true;
+            }
             self.connection.execute(
                 "DELETE FROM markers WHERE at < ?1 AND coalesce(until, 0) < ?1",
                 [cutoff_ms],

@@ -17,7 +17,7 @@ pub(super) struct Migration {
 }
 
 /// Every step, oldest first. A released step is never edited: a change is a new one.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration { to: 1, step: first }];
+pub(super) const MIGRATIONS: &[Migration] = &[Migration { to: 1, step: first }, Migration { to: 2, step: alerts }];
 
 /// The version this program writes.
 pub(super) fn present(migrations: &[Migration]) -> i64 {
@@ -82,6 +82,40 @@ fn first(connection: &Connection) -> rusqlite::Result<()> {
         insert.execute(params![field_code(Field::Part), id, part.as_str()])?;
     }
     Ok(())
+}
+
+fn alerts(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "
+        -- How each alert stands. Times are milliseconds since the epoch; `body` is the alert as JSON.
+        CREATE TABLE alerts(
+            id BLOB PRIMARY KEY, state TEXT NOT NULL, level TEXT NOT NULL, rule TEXT NOT NULL, team TEXT,
+            started INTEGER NOT NULL, ended INTEGER, updated INTEGER NOT NULL, body TEXT NOT NULL,
+            past INTEGER NOT NULL, acked_at INTEGER, acked_by TEXT, acked_note TEXT, silenced_until INTEGER,
+            inhibited_by BLOB, reminders INTEGER NOT NULL DEFAULT 0, remind_at INTEGER);
+        CREATE INDEX alerts_started ON alerts(started, id);
+        CREATE INDEX alerts_open ON alerts(state) WHERE state <> 'resolved';
+        CREATE INDEX alerts_remind ON alerts(remind_at) WHERE remind_at IS NOT NULL;
+        -- The jobs an alert is about.
+        CREATE TABLE alert_jobs(job TEXT NOT NULL, alert BLOB NOT NULL, PRIMARY KEY(job, alert)) WITHOUT ROWID;
+        CREATE INDEX alert_jobs_of ON alert_jobs(alert);
+        CREATE TABLE alert_changes(
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, alert BLOB NOT NULL, at INTEGER NOT NULL, change TEXT NOT NULL,
+            by TEXT, note TEXT, body TEXT NOT NULL);
+        CREATE INDEX alert_changes_of ON alert_changes(alert, seq);
+        -- What is still to be told to whom.
+        CREATE TABLE outbox(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, alert BLOB NOT NULL, seq INTEGER NOT NULL,
+            due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0);
+        CREATE INDEX outbox_of ON outbox(destination, alert, id);
+        CREATE TABLE deliveries(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, alert BLOB NOT NULL, seq INTEGER NOT NULL,
+            at INTEGER NOT NULL, outcome TEXT NOT NULL, attempt INTEGER NOT NULL, detail TEXT);
+        CREATE INDEX deliveries_of ON deliveries(alert, id);
+        -- What the alerter must know in its next life.
+        CREATE TABLE alert_pieces(key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+        ",
+    )
 }
 
 /// Why a store cannot be brought to the present version.
@@ -153,15 +187,26 @@ mod tests {
         connection
             .execute("INSERT INTO learned(job_id, job_name) VALUES ('a', 'b')", [])
             .unwrap();
-        let later = [Migration { to: 1, step: first }, Migration { to: 2, step: second }];
+        let known = present(MIGRATIONS);
+        let mut later: Vec<Migration> = MIGRATIONS
+            .iter()
+            .map(|one| Migration {
+                to: one.to,
+                step: one.step,
+            })
+            .collect();
+        later.push(Migration {
+            to: known + 1,
+            step: second,
+        });
         migrate(&mut connection, &later).unwrap();
         let since: i64 = connection
             .query_row("SELECT since FROM learned", [], |row| row.get(0))
             .unwrap();
-        assert_eq!((since, version(&connection, &later).unwrap()), (7, 2));
+        assert_eq!((since, version(&connection, &later).unwrap()), (7, known + 1));
         assert!(matches!(
             version(&connection, MIGRATIONS),
-            Err(MigrateError::Newer { found: 2 })
+            Err(MigrateError::Newer { found }) if found == known + 1
         ));
     }
 
@@ -169,9 +214,13 @@ mod tests {
     fn a_step_that_fails_leaves_the_version_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, MIGRATIONS).unwrap();
-        let later = [Migration { to: 1, step: first }, Migration { to: 2, step: broken }];
+        let known = present(MIGRATIONS);
+        let later = [Migration {
+            to: known + 1,
+            step: broken,
+        }];
         assert!(migrate(&mut connection, &later).is_err());
-        assert_eq!(version(&connection, MIGRATIONS).unwrap(), 1);
+        assert_eq!(version(&connection, MIGRATIONS).unwrap(), known);
         assert!(connection.prepare("SELECT half FROM learned").is_err());
     }
 

@@ -9,17 +9,19 @@ mod small;
 mod trends;
 
 use super::StoreOptions;
+use super::alerts::AlertRows;
 use super::codes::Column;
 use super::columns;
 use super::counts::Window;
 use super::read_flags;
 use super::states::{self, Said};
 use super::write::Numbers;
-use crate::event::IssueId;
+use crate::event::{AlertId, IssueId};
 use crate::query::Field;
 use crate::store::{
-    ErrorAsk, ErrorsAsk, Issue, IssueDetail, IssueNotes, Job, JobDetail, JobsAsk, Marker, Page, ReadError, Reader,
-    StoredReject, StoredSample, Totals, Trends, TrendsAsk,
+    AlertChange, AlertDetail, AlertReader, AlertsAsk, ErrorAsk, ErrorsAsk, Issue, IssueDetail, IssueNotes, Job,
+    JobDetail, JobsAsk, Marker, Page, ReadError, Reader, StoredAlert, StoredReject, StoredSample, Totals, Trends,
+    TrendsAsk,
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use std::cell::RefCell;
@@ -133,7 +135,7 @@ impl SqliteReader {
 }
 
 /// An error of SQLite as an answer.
-fn failed(error: rusqlite::Error) -> ReadError {
+pub(super) fn failed(error: rusqlite::Error) -> ReadError {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => ReadError::TimedOut(0),
         Some(_) | None => ReadError::Store(error.to_string()),
@@ -220,6 +222,24 @@ impl<'c> Snapshot<'c> {
             .and_then(|mut read| read.query_row([issue.to_bytes()], |row| row.get(0)).optional())
             .map_err(failed)?;
         id.ok_or_else(|| ReadError::NotFound(format!("issue {issue}")))
+    }
+}
+
+impl AlertReader for SqliteReader {
+    fn alerts(&self, ask: &AlertsAsk) -> Result<Page<StoredAlert>, ReadError> {
+        self.ask(|snapshot| AlertRows(snapshot.connection).list(ask))
+    }
+
+    fn alert(&self, id: AlertId) -> Result<AlertDetail, ReadError> {
+        self.ask(|snapshot| AlertRows(snapshot.connection).detail(id))
+    }
+
+    fn changes(&self, after: i64, limit: usize) -> Result<Vec<AlertChange>, ReadError> {
+        self.ask(|snapshot| AlertRows(snapshot.connection).changes(after, limit))
+    }
+
+    fn latest_change(&self) -> Result<i64, ReadError> {
+        self.ask(|snapshot| AlertRows(snapshot.connection).latest_change())
     }
 }
 

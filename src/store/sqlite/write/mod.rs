@@ -23,6 +23,7 @@ use super::error::WriteError;
 use super::postings::Postings;
 use super::states::States;
 use super::text::Unindexed;
+use crate::alert::{Alert, ChangeKind};
 use crate::fold::Flush;
 pub(super) use details::Touched;
 pub(super) use identities::{Body, part_id, severity_id};
@@ -95,7 +96,12 @@ pub(super) struct WriteSide {
     unindexed: Unindexed,
     pub(super) numbers: Numbers,
     pub(super) states: States,
+    /// Whom changes of alerts made by hand are told.
+    pub(super) tell: Routing,
 }
+
+/// Names of the destinations a change of an alert is told.
+pub(in super::super) type Routing = Arc<dyn Fn(&Alert, ChangeKind) -> Vec<String> + Send + Sync>;
 
 #[derive(Clone)]
 struct StackBytes;
@@ -120,6 +126,7 @@ impl WriteSide {
             series: Cache::new(SERIES_REMEMBERED),
             stacks: Cache::with_weighter(8_192, STACKS_REMEMBERED, StackBytes),
             unindexed: Unindexed::default(),
+            tell: Arc::new(|_, _| Vec::new()),
             connection,
         })
     }
@@ -179,7 +186,7 @@ impl WriteSide {
         })
     }
 
-    fn put(&mut self, flush: &Flush) -> rusqlite::Result<()> {
+    pub(super) fn put(&mut self, flush: &Flush) -> rusqlite::Result<()> {
         let mut patches = Patches::default();
         let mut counts = Gathered::default();
         let mut met = identities::Met::default();

@@ -31,6 +31,7 @@
 //! - [`config`], [`cli`], [`telemetry`], [`clock`], [`changed`]: the edge.
 
 pub mod alert;
+pub mod alerting;
 pub mod changed;
 pub mod cli;
 pub mod clock;

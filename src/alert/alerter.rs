@@ -89,9 +89,18 @@ impl Alerter {
         self.watch.set_cascades(cascades);
     }
 
-    /// Judges what a flush holds. `wall` in milliseconds since the epoch, by the clock of the machine.
-    pub fn take(&mut self, flush: &Flush, wall: i64) -> Judged {
-        let mut sightings: Vec<Sighting> = flush.details.iter().map(|delta| self.sighting(delta, wall)).collect();
+    /// Judges what a flush holds and what else was seen. `wall` in milliseconds since the epoch, by the clock of the
+    /// machine.
+    pub fn take(&mut self, flush: &Flush, seen: Vec<Sighting>, wall: i64) -> Judged {
+        let mut sightings: Vec<Sighting> = flush.details.iter().map(|delta| self.sighting(delta)).collect();
+        sightings.extend(seen);
+        for seen in &mut sightings {
+            // A clock that is ahead is not believed: the time of what it writes is now.
+            let latest = EventTime::new(nanos(wall), 9);
+            seen.first = seen.first.min(latest);
+            seen.last = seen.last.min(latest);
+            seen.failed |= self.says_failed.of(&seen.identity.template);
+        }
         sightings.sort_by(|a, b| a.by_time().cmp(&b.by_time()));
         let mut alerts = Vec::new();
         for seen in sightings {
@@ -152,20 +161,19 @@ impl Alerter {
         changes
     }
 
-    /// What is seen in a delta. A clock that is ahead is not believed: the time of what it writes is now.
-    fn sighting(&mut self, delta: &DetailDelta, wall: i64) -> Sighting {
-        let failed = self.says_failed.of(&delta.identity.template);
-        let mut seen = Sighting::of_delta(delta, failed);
-        let latest = EventTime::new(nanos(wall), 9);
-        seen.first = seen.first.min(latest);
-        seen.last = seen.last.min(latest);
-        if let Some(team) = delta.sample.dimensions.get("team")
-            && self.teams.len() < Self::TEAMS
-            && self.teams.get(&delta.job).is_none_or(|known| **known != **team)
-        {
-            self.teams.insert(delta.job.clone(), team.as_str().into());
+    fn sighting(&mut self, delta: &DetailDelta) -> Sighting {
+        if let Some(team) = delta.sample.dimensions.get("team") {
+            self.belongs(&delta.job, team);
         }
-        seen
+        Sighting::of_delta(delta)
+    }
+
+    /// Whose a job is.
+    pub fn belongs(&mut self, job: &str, team: &str) {
+        let known = self.teams.get(job);
+        if known.is_none_or(|known| **known != *team) && (known.is_some() || self.teams.len() < Self::TEAMS) {
+            self.teams.insert(job.into(), team.into());
+        }
     }
 }
 

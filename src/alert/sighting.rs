@@ -1,7 +1,7 @@
 //! What the alerter sees: some events of one error in one job.
 
 use crate::engine::Identified;
-use crate::event::{Dimensions, EventTime, Fingerprint};
+use crate::event::{Dimensions, EventTime, Fingerprint, JobKey};
 use crate::fold::DetailDelta;
 use crate::identity::Identity;
 use std::fmt;
@@ -20,15 +20,20 @@ impl Subject {
     /// Whose error an event with these dimensions is.
     #[must_use]
     pub fn of(dimensions: &Dimensions) -> Self {
-        let named = dimensions.job_name.is_some() || dimensions.job_id.is_some() || dimensions.cluster.is_some();
-        if named {
-            return Self::Job(dimensions.job().0.into());
+        Self::named(dimensions.job().0, |name| match name {
+            "pod" => dimensions.pod.as_deref(),
+            "container" => dimensions.container.as_deref(),
+            _ => dimensions.host.as_deref(),
+        })
+    }
+
+    /// Whose error it is, where its job key and what else is known by name are at hand.
+    #[must_use]
+    pub fn named<'a>(job: &str, dimension: impl Fn(&str) -> Option<&'a str>) -> Self {
+        if job != JobKey::NONE {
+            return Self::Job(job.into());
         }
-        let process = dimensions
-            .pod
-            .as_deref()
-            .or(dimensions.container.as_deref())
-            .or(dimensions.host.as_deref());
+        let process = ["pod", "container", "host"].iter().find_map(|name| dimension(name));
         Self::Process(process.unwrap_or_default().into())
     }
 
@@ -86,26 +91,18 @@ impl Sighting {
         }
     }
 
-    /// The events of a delta; `failed` as for [`Sighting::of`].
+    /// The events of a delta. Whether they say that something failed is not known yet.
     #[must_use]
-    pub fn of_delta(delta: &DetailDelta, failed: bool) -> Self {
+    pub fn of_delta(delta: &DetailDelta) -> Self {
         let dimension = |name: &str| delta.sample.dimensions.get(name).map(String::as_str);
-        let named = ["job_name", "job_id", "cluster"]
-            .iter()
-            .any(|name| dimension(name).is_some());
-        let process = ["pod", "container", "host"].iter().find_map(|name| dimension(name));
         Self {
-            subject: if named {
-                Subject::Job(delta.job.as_ref().into())
-            } else {
-                Subject::Process(process.unwrap_or_default().into())
-            },
+            subject: Subject::named(&delta.job, dimension),
             job_id: dimension("job_id").map(Into::into),
             identity: Arc::clone(&delta.identity),
             first: delta.first_seen,
             last: delta.last_seen,
             count: delta.count,
-            failed,
+            failed: false,
         }
     }
 

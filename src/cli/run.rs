@@ -3,11 +3,11 @@
 use super::config::FileArgs;
 use super::ingest::{failed, open_store, read_store};
 use super::{CommandResult, Exit, Failure, run_servers};
+use crate::alerting::Judging;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::process::embedded::{Embedded, Plan};
-use crate::process::judging::Judging;
 use crate::process::push::{Busy, Ingest as _, OutcomeName, PushHandle};
 use crate::process::stop::Stop;
 use crate::process::{OnFailure, sample};
@@ -47,7 +47,7 @@ pub(super) enum Role {
     Process,
     /// Details from Kafka to the search node
     Index,
-    /// Judge and tell; not in this release
+    /// Judge, and tell of alerts; one process of it per deployment
     Alert,
     /// Pages and API
     Serve,
@@ -81,8 +81,11 @@ pub fn run(args: Args) -> CommandResult {
     let unconfigured = args.config.file().is_none() && config.files.is_empty();
     let does = |role| args.role.contains(&Role::All) || args.role.is_empty() || args.role.contains(&role);
     let on_servers = config.kafka.is_some() || config.elasticsearch.is_some();
-    if args.role.contains(&Role::Alert) {
-        let error = anyhow::anyhow!("this release does not raise alerts; take all, process, index or serve");
+    if args.role == [Role::Alert] && !on_servers {
+        let error = anyhow::anyhow!(
+            "the role alert judges what others put into Kafka, and none is configured; the embedded store judges what it \
+             keeps: take process or all, or set [source.kafka]"
+        );
         return Err(Failure::new(Exit::Config, error));
     }
     if args.role.contains(&Role::Index) && !on_servers {

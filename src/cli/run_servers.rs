@@ -4,18 +4,21 @@
 //! had not committed is read again at the next start. A server that is away ends nothing: it is waited for, and
 //! `/readyz` names it.
 
+use super::ingest::open_store;
 use super::run::{GRACE, RULES_EVERY, Role, Signals, Wish, load_rules, start_pages, take_changed};
 use super::setup::set_up;
 use super::{CommandResult, Exit, Failure};
+use crate::alerting::{self, AlertOptions};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::index::{self, IndexError, IndexOptions};
 use crate::process::kafka::{self, ProcessOptions};
 use crate::process::stop::Stop;
 use crate::rules::LiveRules;
 use crate::serve::Parts;
-use crate::store::ReadError;
 use crate::store::elastic_druid::druid::OtherHands;
 use crate::store::elastic_druid::reader::{ElasticDruidReader, RejectTopic};
+use crate::store::{ALERTS_TOPIC, ReadError, Store, Writer};
 use crate::telemetry::metrics;
 use crate::telemetry::ready::Readiness;
 use std::sync::Arc;
@@ -53,11 +56,32 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
         let options = IndexOptions::new(kafka, config.topics.clone(), elastic);
         running.push(index(options, &stop));
     }
+    let store = if does(Role::Alert) && config.kafka.is_some() {
+        match open_store(&config.store) {
+            Ok(store) => Some(store),
+            Err(failure) => return end(running, &stop, Err(failure)).await,
+        }
+    } else {
+        None
+    };
+    if let (Some(store), Some(kafka)) = (&store, config.kafka.clone()) {
+        let options = AlertOptions {
+            kafka,
+            topics: config.topics.clone(),
+            clock: Clock::System,
+        };
+        store.writer().route(Arc::new(|_, _| vec![ALERTS_TOPIC.to_owned()]));
+        running.push(alert(options, store.writer(), &rules, &stop));
+    }
     let served = if does(Role::Serve) {
         let (of_parts, of_rules, of_ready) = (config.clone(), Arc::clone(&rules), ready.clone());
         let parts = tokio::task::spawn_blocking(move || parts(&of_parts, &of_rules, &of_ready)).await;
         let parts = match parts.map_err(|error| Failure::new(Exit::Bug, error)) {
-            Ok(Ok(parts)) => parts,
+            Ok(Ok(parts)) => Parts {
+                alerts: store.as_ref().map(Store::alert_reader),
+                alert_editor: store.as_ref().map(Store::alert_editor),
+                ..parts
+            },
             Ok(Err(failure)) | Err(failure) => return end(running, &stop, Err(failure)).await,
         };
         match start_pages(&config, parts).await {
@@ -117,6 +141,17 @@ fn index(options: IndexOptions, stop: &Stop) -> Running {
         Ok(())
     });
     Running { role: "index", task }
+}
+
+fn alert(options: AlertOptions, writer: Writer, rules: &Arc<LiveRules>, stop: &Stop) -> Running {
+    let (rules, stop) = (Arc::clone(rules), stop.clone());
+    let task = tokio::task::spawn_blocking(move || {
+        let ended = alerting::run(&options, writer, rules, &stop, Box::new(|| {}));
+        let report = ended.map_err(|error| Failure::of_server(!error.is_configuration(), error))?;
+        tracing::info!(?report, "alert stopped");
+        Ok(())
+    });
+    Running { role: "alert", task }
 }
 
 fn parts(config: &Config, rules: &Arc<LiveRules>, ready: &Readiness) -> Result<Parts, Failure> {

@@ -35,6 +35,11 @@ pub struct Dimensions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobKey<'a>(pub &'a str);
 
+impl JobKey<'_> {
+    /// The key where no job is known.
+    pub const NONE: &'static str = "-";
+}
+
 impl Dimensions {
     /// The key of the job: its name, else its id, else the cluster, else `-`.
     ///
@@ -46,7 +51,7 @@ impl Dimensions {
             .as_deref()
             .or(self.job_id.as_deref())
             .or(self.cluster.as_deref());
-        JobKey(known.unwrap_or("-"))
+        JobKey(known.unwrap_or(JobKey::NONE))
     }
 
     /// The text dimensions by name, in the order of the surface; `subtask` is the one that is a number.

@@ -18,7 +18,6 @@
 //! - [`ingest`]: files once, to their end.
 //! - [`embedded`]: the service: follows, takes pushes, until told to stop.
 //! - [`kafka`]: the role: from Kafka to Kafka.
-//! - [`judging`]: the embedded store as a sink that judges alerts.
 //! - [`push`]: the handle for HTTP.
 //! - [`store_sink`]: the embedded store as a sink.
 //! - [`sample`]: the sample logs, moved in time so that they end now.
@@ -26,7 +25,6 @@
 pub mod embedded;
 pub mod flush;
 pub mod ingest;
-pub mod judging;
 pub mod kafka;
 mod pipeline;
 pub mod push;
@@ -35,7 +33,7 @@ pub mod stop;
 mod store_sink;
 mod writer;
 
-pub use flush::{Sink, SinkError};
+pub use flush::{LearnedNames, Sink, SinkError};
 pub use pipeline::Reads;
 pub use writer::{OnFailure, Totals, WriteReport};
 

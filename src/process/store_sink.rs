@@ -6,25 +6,27 @@ use crate::store::{WriteError, WriteErrorKind, Writer};
 
 impl Sink for Writer {
     fn apply(&mut self, flush: &Flush) -> Result<(), SinkError> {
-        Writer::apply(self, flush).map_err(told)
+        Ok(Writer::apply(self, flush)?)
     }
 
     fn positions(&self) -> Result<Vec<SourcePosition>, SinkError> {
-        Writer::positions(self).map_err(told)
+        Ok(Writer::positions(self)?)
     }
 
     fn learned(&self) -> Result<super::flush::LearnedNames, SinkError> {
-        Writer::learned(self).map_err(told)
+        Ok(Writer::learned(self)?)
     }
 }
 
-pub(super) fn told(error: WriteError) -> SinkError {
-    let advice = error.advice();
-    match error.kind {
-        WriteErrorKind::DiskFull => SinkError::Full(error.to_string()),
-        WriteErrorKind::Locked => SinkError::Busy(format!("{error}; {advice}")),
-        WriteErrorKind::ReadOnly | WriteErrorKind::Corrupt | WriteErrorKind::Other => {
-            SinkError::Broken(format!("{error}; {advice}"))
+impl From<WriteError> for SinkError {
+    fn from(error: WriteError) -> Self {
+        let advice = error.advice();
+        match error.kind {
+            WriteErrorKind::DiskFull => SinkError::Full(error.to_string()),
+            WriteErrorKind::Locked => SinkError::Busy(format!("{error}; {advice}")),
+            WriteErrorKind::ReadOnly | WriteErrorKind::Corrupt | WriteErrorKind::Other => {
+                SinkError::Broken(format!("{error}; {advice}"))
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod words;
 pub use alerts::*;
 pub use answers::*;
 pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
+pub(crate) use sqlite::ALERTS_TOPIC;
 pub use sqlite::{
     Durability, LearnedName, OpenError, Retained, Retention, Store, StoreOptions, WriteError, WriteErrorKind, Writer,
 };

@@ -100,6 +100,8 @@ metrics!(
     IndexLag = Gauge "seismolog_index_lag_records",
     /// Milliseconds the search node has kept the role waiting; 0 while it takes what it is given.
     IndexWaitingMillis = Gauge "seismolog_index_waiting_milliseconds",
+    /// Details the alerter judged.
+    DetailsJudged = Counter "seismolog_details_judged_total",
     /// Rules taken while running.
     RulesReloads = Counter "seismolog_rules_reloads_total",
     /// Rules refused while running: the old ones stayed.

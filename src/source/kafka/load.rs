@@ -93,6 +93,14 @@ impl Sender {
     /// # Errors
     /// When a record was refused, or the brokers are away.
     pub fn finish(self) -> Result<(), KafkaFault> {
+        self.settle()
+    }
+
+    /// The same, to send on afterwards.
+    ///
+    /// # Errors
+    /// Those of [`Sender::finish`].
+    pub fn settle(&self) -> Result<(), KafkaFault> {
         let mut left = self.producer.in_flight_count();
         let mut heard = Instant::now();
         while left > 0 {

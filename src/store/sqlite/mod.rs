@@ -34,6 +34,8 @@ mod states;
 mod text;
 mod write;
 
+pub(crate) use alerts::ALERTS_TOPIC;
+use alerts::Due;
 pub use error::{OpenError, WriteError, WriteErrorKind};
 pub use retain::{Retained, Retention};
 
@@ -268,6 +270,14 @@ impl Writer {
         self.with(|side| side.tell = tell);
     }
 
+    /// What is still to be written to the topic of alerts.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub fn due_for_topic(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, WriteError> {
+        Ok(self.with(|side| side.outbox_due(now, limit, Due::Topic))?)
+    }
+
     /// What the alerter of a former life kept, and the alerts that were not over then.
     ///
     /// # Errors
@@ -407,7 +417,7 @@ impl AlertEditor for Writer {
 
 impl Outbox for Writer {
     fn due(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, EditError> {
-        self.with(|side| side.outbox_due(now, limit))
+        self.with(|side| side.outbox_due(now, limit, Due::Others))
             .map_err(|error| EditError::Write(error.into()))
     }
 

@@ -10,6 +10,8 @@ mod outbox;
 mod put;
 mod read;
 
+pub(crate) use outbox::ALERTS_TOPIC;
+pub(super) use outbox::Due;
 pub(super) use put::retain;
 pub(super) use read::AlertRows;
 

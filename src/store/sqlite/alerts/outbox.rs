@@ -6,24 +6,46 @@ use crate::store::sqlite::write::WriteSide;
 use crate::store::{Delivery, DeliveryOutcome, EditError, Outgoing, WriteError};
 use rusqlite::{OptionalExtension as _, params};
 
+/// Name of the destination that is the topic of alerts: no destination of somebody's own may be called so, as it is no
+/// word.
+pub(crate) const ALERTS_TOPIC: &str = "topic:error-alerts";
+
+/// Which of what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Due {
+    /// For the topic of alerts.
+    Topic,
+    /// For all others.
+    Others,
+}
+
 impl WriteSide {
-    /// What is due. Of one alert at one destination only the oldest: its changes are told in their order.
-    pub(in super::super) fn outbox_due(&self, now: i64, limit: usize) -> rusqlite::Result<Vec<Outgoing>> {
+    /// What is due, for the topic of alerts or for all others. Of one alert at one destination only the oldest: its
+    /// changes are told in their order.
+    pub(in super::super) fn outbox_due(&self, now: i64, limit: usize, what: Due) -> rusqlite::Result<Vec<Outgoing>> {
         let mut read = self.connection.prepare_cached(
             "SELECT c.seq, c.at, c.change, c.by, c.note, c.body, o.id, o.destination, o.attempts
              FROM outbox o JOIN alert_changes c ON c.seq = o.seq
-             WHERE o.due <= ?1 AND NOT EXISTS (
+             WHERE o.due <= ?1 AND (o.destination = ?3) = ?4 AND NOT EXISTS (
                  SELECT 1 FROM outbox e WHERE e.destination = o.destination AND e.alert = o.alert AND e.id < o.id)
              ORDER BY o.id LIMIT ?2",
         )?;
-        let rows = read.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok(Outgoing {
-                change: change_row(row)?,
-                id: row.get(6)?,
-                destination: row.get(7)?,
-                attempts: row.get(8)?,
-            })
-        })?;
+        let rows = read.query_map(
+            params![
+                now,
+                i64::try_from(limit).unwrap_or(i64::MAX),
+                ALERTS_TOPIC,
+                what == Due::Topic
+            ],
+            |row| {
+                Ok(Outgoing {
+                    change: change_row(row)?,
+                    id: row.get(6)?,
+                    destination: row.get(7)?,
+                    attempts: row.get(8)?,
+                })
+            },
+        )?;
         rows.collect()
     }
 

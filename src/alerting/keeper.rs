@@ -1,18 +1,15 @@
-//! The embedded store as a sink that judges: what follows from a flush for alerts is kept in the flush's transaction.
+//! Judges, and keeps what it judged until it is stored.
 
-use super::flush::LearnedNames;
-use super::store_sink::told;
-use super::{Sink, SinkError};
-use crate::alert::{Alerter, Judged, Patience};
+use crate::alert::{Alerter, Judged, Patience, Sighting};
 use crate::clock::Clock;
-use crate::fold::{Flush, SourcePosition};
+use crate::fold::Flush;
 use crate::rules::{LiveRules, RuleSet};
-use crate::store::Writer;
+use crate::store::{WriteError, Writer};
 use std::sync::Arc;
 
-/// A store that judges what it keeps.
-pub struct Judging {
-    writer: Writer,
+/// Judges, and stores what it judged with what it judged from.
+pub(super) struct Keeper {
+    pub(super) writer: Writer,
     alerter: Alerter,
     rules: Arc<LiveRules>,
     in_force: Arc<RuleSet>,
@@ -35,26 +32,26 @@ struct Open {
 /// How often reminders are looked for where nothing else is to be kept.
 const REMINDERS_EVERY_MILLIS: i64 = 10_000;
 
-impl std::fmt::Debug for Judging {
+impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Judging")
+        f.debug_struct("Keeper")
             .field("alerter", &self.alerter)
             .finish_non_exhaustive()
     }
 }
 
-impl Judging {
+impl Keeper {
     /// Goes on where a former life ended. `news` is called after changes were kept; it must not block.
     ///
     /// # Errors
     /// The store could not be read.
-    pub fn new(
+    pub(super) fn new(
         writer: Writer,
         rules: Arc<LiveRules>,
         clock: Clock,
         news: Box<dyn Fn() + Send>,
-    ) -> Result<Self, SinkError> {
-        let (pieces, open) = writer.judged_before().map_err(told)?;
+    ) -> Result<Self, WriteError> {
+        let (pieces, open) = writer.judged_before()?;
         let in_force = rules.current();
         let mut alerter = Alerter::new(Arc::clone(in_force.cascades()), Patience::default());
         alerter.restore(pieces, &open, clock.now_millis());
@@ -70,7 +67,16 @@ impl Judging {
         })
     }
 
-    fn keep(&mut self, flush: Option<&Flush>) -> Result<(), SinkError> {
+    /// Whose a job is, as its logs say.
+    pub(super) fn belongs(&mut self, job: &str, team: &str) {
+        self.alerter.belongs(job, team);
+    }
+
+    /// Stores a flush, if any, with what was judged from it and from `seen`.
+    ///
+    /// # Errors
+    /// What kept it from being stored; the same flush can be handed over again, and is not judged again.
+    pub(super) fn keep(&mut self, flush: Option<&Flush>, seen: Vec<Sighting>) -> Result<(), WriteError> {
         let wall = self.clock.now_millis();
         self.take_rules();
         let open = match (self.open.take(), flush) {
@@ -78,7 +84,7 @@ impl Judging {
             (open, flush) => {
                 let mut judged = open.map(|open| open.judged).unwrap_or_default();
                 judged.join(match flush {
-                    Some(flush) => self.alerter.take(flush, wall),
+                    Some(flush) => self.alerter.take(flush, seen, wall),
                     None => self.alerter.idle(wall),
                 });
                 Open {
@@ -92,7 +98,7 @@ impl Judging {
             return Ok(());
         }
         self.looked = wall;
-        let kept = self.writer.apply_judged(flush, &open.judged).map_err(told);
+        let kept = self.writer.apply_judged(flush, &open.judged);
         if kept.is_err() {
             self.open = Some(open);
         } else if !is_quiet {
@@ -107,23 +113,5 @@ impl Judging {
             self.alerter.set_cascades(Arc::clone(rules.cascades()));
             self.in_force = rules;
         }
-    }
-}
-
-impl Sink for Judging {
-    fn apply(&mut self, flush: &Flush) -> Result<(), SinkError> {
-        self.keep(Some(flush))
-    }
-
-    fn idle(&mut self) -> Result<(), SinkError> {
-        self.keep(None)
-    }
-
-    fn positions(&self) -> Result<Vec<SourcePosition>, SinkError> {
-        Sink::positions(&self.writer)
-    }
-
-    fn learned(&self) -> Result<LearnedNames, SinkError> {
-        Sink::learned(&self.writer)
     }
 }

@@ -1,0 +1,445 @@
+//! The role `alert`: from the details in Kafka to alerts, each transition once.
+//!
+//! What was read and what was judged from it stand in one transaction of the store: a process killed at any moment
+//! goes on after the last record it judged. Changes go to the topic `error-alerts` from the store's outbox, at least
+//! once, with the number of the change in a header.
+
+use super::keeper::Keeper;
+use super::publish::Publisher;
+use crate::alert::{Sighting, Subject};
+use crate::clock::Clock;
+use crate::config::servers::{KafkaConfig, TopicNames};
+use crate::event::{EventTime, IssueId, JobKey};
+use crate::fold::{Flush, SourcePosition};
+use crate::identity::Identity;
+use crate::process::stop::Stop;
+use crate::rules::LiveRules;
+use crate::source::kafka::check::Questions;
+use crate::source::kafka::client::Calls;
+use crate::source::kafka::{KafkaFault, KafkaSettings};
+use crate::store::{WriteError, WriteErrorKind, Writer};
+use crate::telemetry::metrics::{self, Metric};
+use crate::topics::detail::Detail;
+use hashbrown::HashMap;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the role is told.
+#[derive(Debug, Clone)]
+pub struct AlertOptions {
+    /// Where details are read.
+    pub kafka: KafkaConfig,
+    /// Names of our topics.
+    pub topics: TopicNames,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Why the role ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertError {
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] KafkaFault),
+    /// The store of its state.
+    #[error("the state of the alerter: {0}")]
+    Store(#[from] WriteError),
+}
+
+impl AlertError {
+    /// Whether it lies in the configuration: waiting does not help.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            AlertError::Kafka(fault) => !fault.may_pass(),
+            AlertError::Store(error) => !may_pass(error),
+        }
+    }
+}
+
+/// What was done from start to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Details judged.
+    pub details: u64,
+    /// Records that are no details this release can read.
+    pub refused: u64,
+}
+
+/// How long details are gathered before they are judged.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Records judged at once at most.
+const ROUND: usize = 20_000;
+/// How far back the first life begins: errors that led to a failure that goes on.
+const BEFORE_MILLIS: i64 = 15 * 60_000;
+/// How long a broker may take for an answer.
+const WAIT: Duration = Duration::from_secs(10);
+/// How often new partitions are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// A pause grows from the first to the second while something does not work.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// Names of processes remembered, by issue.
+const PROCESSES: usize = 100_000;
+
+/// Runs the role until it is asked to stop, or cannot go on. Blocks; belongs on a thread of its own. `news` is called
+/// after changes were stored; it must not block.
+///
+/// # Errors
+/// What nobody but a person can mend. What may pass (servers that are away, a full disk) is waited for.
+pub fn run(
+    options: &AlertOptions,
+    writer: Writer,
+    rules: Arc<LiveRules>,
+    stop: &Stop,
+    news: Box<dyn Fn() + Send>,
+) -> Result<Report, AlertError> {
+    let mut publisher = Publisher::new(options.kafka.clone(), options.topics.alerts.clone(), options.clock);
+    let mut keeper = Keeper::new(writer, rules, options.clock, news)?;
+    let mut report = Report::default();
+    let mut pause = PAUSES.0;
+    while !stop.is_asked() {
+        let begun = Instant::now();
+        let ended = Session::new(options, &keeper)
+            .and_then(|mut session| session.run(&mut keeper, &mut publisher, &mut report, stop));
+        match ended {
+            Ok(()) => break,
+            Err(AlertError::Kafka(fault)) if fault.may_pass() => {
+                tracing::warn!(%fault, "Kafka does not go on for now; what was judged stands");
+            }
+            Err(error) => return Err(error),
+        }
+        pause = if begun.elapsed() > pause * 4 {
+            PAUSES.0
+        } else {
+            (pause * 2).min(PAUSES.1)
+        };
+        // What is due by time alone goes on while Kafka is away.
+        if let Err(error) = keeper.keep(None, Vec::new()) {
+            tracing::warn!(%error, "what is due could not be stored; it is tried again");
+        }
+        if stop.wait(pause) {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+fn may_pass(error: &WriteError) -> bool {
+    match error.kind {
+        WriteErrorKind::DiskFull | WriteErrorKind::Locked => true,
+        WriteErrorKind::ReadOnly | WriteErrorKind::Corrupt | WriteErrorKind::Other => false,
+    }
+}
+
+struct Session<'a> {
+    options: &'a AlertOptions,
+    consumer: BaseConsumer<Calls>,
+    /// Where each partition goes on: what was read so far.
+    next: BTreeMap<i32, i64>,
+    /// Partitions that moved since the last time something was stored.
+    moved: BTreeMap<i32, i64>,
+    looked: Instant,
+    /// Processes that name no job, by issue: only the first detail of a minute tells the process.
+    processes: HashMap<IssueId, Box<str>, foldhash::fast::RandomState>,
+}
+
+impl<'a> Session<'a> {
+    fn new(options: &'a AlertOptions, keeper: &Keeper) -> Result<Self, AlertError> {
+        let fault = |error: &KafkaError| KafkaFault::of(error, "setting up a consumer", &options.kafka.brokers);
+        let mut settings = KafkaSettings::new(&options.kafka).reader();
+        settings
+            .set("enable.partition.eof", "false")
+            .set("auto.offset.reset", "error");
+        let consumer: BaseConsumer<Calls> = settings
+            .create_with_context(Calls::new(options.kafka.token.clone()))
+            .map_err(|error| fault(&error))?;
+        consumer.context().first_token(|wait| drop(consumer.poll(wait)));
+        let mut session = Self {
+            options,
+            consumer,
+            next: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            looked: Instant::now(),
+            processes: HashMap::default(),
+        };
+        for position in keeper.writer.positions()? {
+            if let Some(partition) = partition_of(&position.source, session.topic()) {
+                session
+                    .next
+                    .insert(partition, i64::try_from(position.next).unwrap_or(i64::MAX));
+            }
+        }
+        session.assign()?;
+        Ok(session)
+    }
+
+    fn topic(&self) -> &'a str {
+        &self.options.topics.details
+    }
+
+    /// Takes all partitions of the topic, each where it goes on; new ones from their beginning, and in the first life
+    /// from a little while ago.
+    fn assign(&mut self) -> Result<(), AlertError> {
+        let topic = self.topic();
+        let questions = Questions::new(&self.options.kafka, WAIT)?;
+        let no_topic = || KafkaFault::NoTopic {
+            topic: topic.to_owned(),
+            ours: true,
+        };
+        let partitions = questions.partitions(topic)?.ok_or_else(no_topic)?;
+        let is_first_life = self.next.is_empty();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            let bounds = questions.bounds(topic, partition)?;
+            let next = match self.next.get(&partition) {
+                Some(next) if (bounds.low..=bounds.high).contains(next) => *next,
+                Some(next) => {
+                    tracing::error!(
+                        partition,
+                        next,
+                        low = bounds.low,
+                        high = bounds.high,
+                        "details were removed before they were judged (or the topic was made anew): judging goes on \
+                         with the oldest there are"
+                    );
+                    bounds.low
+                }
+                None if is_first_life => self.a_while_ago(&questions, partition, bounds.high)?,
+                None => bounds.low,
+            };
+            self.next.insert(partition, next);
+            list.add_partition_offset(topic, partition, Offset::Offset(next))
+                .map_err(|error| questions.fault(&error, "choosing where to go on"))?;
+        }
+        self.consumer
+            .assign(&list)
+            .map_err(|error| questions.fault(&error, "taking the partitions of details"))?;
+        self.looked = Instant::now();
+        Ok(())
+    }
+
+    fn a_while_ago(&self, questions: &Questions<'_>, partition: i32, end: i64) -> Result<i64, AlertError> {
+        let since = self.options.clock.now_millis().saturating_sub(BEFORE_MILLIS);
+        let mut asked = TopicPartitionList::new();
+        let fault = |error: &KafkaError| questions.fault(error, "asking for an offset by time");
+        asked
+            .add_partition_offset(self.topic(), partition, Offset::Offset(since))
+            .map_err(|error| fault(&error))?;
+        let found = questions
+            .consumer()
+            .offsets_for_times(asked, WAIT)
+            .map_err(|error| fault(&error))?;
+        let offset = found.elements().first().and_then(|element| element.offset().to_raw());
+        Ok(offset.filter(|offset| *offset >= 0).unwrap_or(end))
+    }
+
+    fn run(
+        &mut self,
+        keeper: &mut Keeper,
+        publisher: &mut Publisher,
+        report: &mut Report,
+        stop: &Stop,
+    ) -> Result<(), AlertError> {
+        let mut refused = false;
+        while !stop.is_asked() {
+            let seen = self.gather(report)?;
+            self.keep(keeper, seen, stop)?;
+            match publisher.publish(&keeper.writer) {
+                Ok(()) => refused = false,
+                Err(error) if !refused => {
+                    tracing::warn!(%error, "the topic of alerts does not take changes for now; they are kept");
+                    refused = true;
+                }
+                Err(_) => {}
+            }
+            if self.looked.elapsed() > LOOK_EVERY {
+                self.look_for_partitions()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What came within an interval.
+    fn gather(&mut self, report: &mut Report) -> Result<Vec<(Sighting, Option<(String, String)>)>, AlertError> {
+        let until = Instant::now() + INTERVAL;
+        let mut seen = Vec::new();
+        for _ in 0..ROUND {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            match self.consumer.poll(left) {
+                None => break,
+                Some(Ok(message)) => {
+                    let (partition, next) = (message.partition(), message.offset() + 1);
+                    let payload = message.payload().unwrap_or_default();
+                    match serde_json::from_slice::<Detail>(payload) {
+                        Ok(detail) if detail.version <= Detail::VERSION => {
+                            report.details += 1;
+                            metrics::add(Metric::DetailsJudged, 1);
+                            seen.push((partition, next, Some(detail)));
+                        }
+                        // The index role puts it into the rejects; here it is only passed over.
+                        Ok(_) | Err(_) => {
+                            report.refused += 1;
+                            seen.push((partition, next, None));
+                        }
+                    }
+                }
+                Some(Err(error)) => self.fault(&error)?,
+            }
+        }
+        let mut sightings = Vec::with_capacity(seen.len());
+        for (partition, next, detail) in seen {
+            self.next.insert(partition, next);
+            self.moved.insert(partition, next);
+            if let Some(detail) = detail {
+                let team = detail.sample.as_ref().and_then(|sample| sample.dimensions.get("team"));
+                let team = team.map(|team| (detail.job.clone(), team.clone()));
+                sightings.push((self.sighting(detail), team));
+            }
+        }
+        Ok(sightings)
+    }
+
+    fn sighting(&mut self, detail: Detail) -> Sighting {
+        let dimensions = detail.sample.as_ref().map(|sample| &sample.dimensions);
+        let dimension = |name: &str| dimensions.and_then(|all| all.get(name)).map(String::as_str);
+        let job_id = dimension("job_id").map(Into::into);
+        let subject = if detail.job == JobKey::NONE && dimensions.is_none() {
+            let known = self.processes.get(&detail.issue).cloned();
+            let host = || detail.hosts.first().map(|host| host.as_str().into());
+            Subject::Process(known.or_else(host).unwrap_or_default().as_ref().into())
+        } else {
+            Subject::named(&detail.job, dimension)
+        };
+        if let Subject::Process(process) = &subject
+            && self.processes.len() < PROCESSES
+        {
+            self.processes.insert(detail.issue, process.as_ref().into());
+        }
+        Sighting {
+            subject,
+            job_id,
+            identity: Arc::new(Identity {
+                error_type: detail.error_type.into(),
+                category: detail.category.into(),
+                severity: detail.severity,
+                part: detail.part,
+                rule: detail.rule.map(Into::into),
+                template: detail.template,
+                exception: detail.exception,
+                exception_chain: detail.exception_chain,
+                top_frame: detail.top_frame,
+                exception_template: detail.exception_template,
+                fingerprint: detail.fingerprint,
+                group: detail.group,
+            }),
+            first: EventTime::new(detail.first_seen, 9),
+            last: EventTime::new(detail.last_seen, 9),
+            count: detail.count,
+            failed: false,
+        }
+    }
+
+    /// Judges what came and stores it with the offsets, waiting for a full disk.
+    fn keep(
+        &mut self,
+        keeper: &mut Keeper,
+        seen: Vec<(Sighting, Option<(String, String)>)>,
+        stop: &Stop,
+    ) -> Result<(), AlertError> {
+        if self.moved.is_empty() {
+            return Ok(keeper.keep(None, Vec::new())?);
+        }
+        let flush = Flush {
+            positions: std::mem::take(&mut self.moved)
+                .into_iter()
+                .map(|(partition, next)| SourcePosition {
+                    source: source_of(self.topic(), partition),
+                    next: u64::try_from(next).unwrap_or(0),
+                    identity: String::new(),
+                })
+                .collect(),
+            ..Flush::default()
+        };
+        let mut sightings = Vec::with_capacity(seen.len());
+        for (sighting, team) in seen {
+            if let Some((job, team)) = team {
+                keeper.belongs(&job, &team);
+            }
+            sightings.push(sighting);
+        }
+        let mut pause = PAUSES.0;
+        loop {
+            match keeper.keep(Some(&flush), std::mem::take(&mut sightings)) {
+                Ok(()) => return Ok(()),
+                Err(error) if may_pass(&error) => {
+                    tracing::error!(%error, "what was judged cannot be stored; reading waits until it can");
+                    if stop.wait(pause) {
+                        // Read and judged again in the next life.
+                        return Ok(());
+                    }
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn look_for_partitions(&mut self) -> Result<(), AlertError> {
+        let known = self.next.len();
+        let there = Questions::new(&self.options.kafka, WAIT)?.partitions(self.topic())?;
+        if there.is_some_and(|there| usize::try_from(there).unwrap_or(0) > known) {
+            tracing::info!(there, known, "the topic of details has more partitions now");
+            self.assign()?;
+        }
+        self.looked = Instant::now();
+        Ok(())
+    }
+
+    /// What an error of polling means.
+    fn fault(&self, error: &KafkaError) -> Result<(), AlertError> {
+        let code = error.rdkafka_error_code();
+        let fault = self
+            .consumer
+            .context()
+            .fault(error, "reading details", &self.options.kafka.brokers);
+        if matches!(code, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) {
+            // The next session finds out which, says so, and goes on with what there is.
+            let why = "the offset to go on at was not there".to_owned();
+            let doing = "reading details".to_owned();
+            return Err(KafkaFault::Other {
+                doing,
+                why,
+                may_pass: true,
+            }
+            .into());
+        }
+        if fault.may_pass() {
+            // The library goes on by itself; until then there is nothing to read.
+            tracing::debug!(%fault, "reading waits");
+            return Ok(());
+        }
+        Err(fault.into())
+    }
+}
+
+/// How a partition is called among the positions of the store.
+fn source_of(topic: &str, partition: i32) -> Arc<str> {
+    format!("judged:{topic}/{partition}").into()
+}
+
+fn partition_of(source: &str, topic: &str) -> Option<i32> {
+    source
+        .strip_prefix("judged:")?
+        .strip_prefix(topic)?
+        .strip_prefix('/')?
+        .parse()
+        .ok()
+}

@@ -225,7 +225,7 @@ pub const KEYS: &[Key] = &[
         path: "store.path",
         kind: Kind::Path,
         default: "\"seismolog-data\"",
-        help: "folder of the embedded store",
+        help: "folder of the embedded store; with Kafka, of what the alerter must know in its next life",
         example: "",
     },
     Key {

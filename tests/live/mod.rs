@@ -82,7 +82,8 @@ pub fn configuration(name: &str) -> String {
          alerts = \"{name}-alerts\"\nnames = \"{name}-names\"\n\
          [elasticsearch]\nurls = [\"http://127.0.0.1:9200\"]\nprefix = \"{name}\"\nreplicas = 0\n\
          [druid]\nbroker_url = \"http://127.0.0.1:8082\"\ncoordinator_url = \"http://127.0.0.1:8081\"\n\
-         datasource = \"{name}\"\n"
+         datasource = \"{name}\"\n[store]\npath = \"{}\"\n",
+        std::env::temp_dir().join(format!("seismolog-{name}")).display()
     )
 }
 

@@ -3,7 +3,7 @@
 //! Comes in: [`Sighting`]s (some events of one error of one job) and how far event time has come. Goes out: [`Alert`]s at
 //! each change of their state. What always holds: no clock and no I/O, so the past is judged as the present was; one
 //! failure is one alert, however many errors it wrote and in whatever order they came; everything is bounded. What it
-//! does not do: deliver.
+//! does not do: deliver; that is [`notify`]'s, which alone here has a clock and a network.
 //!
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
 //! - [`failure`]: one failure of one job: its root and its followers.
@@ -12,12 +12,14 @@
 //! - [`replay`]: the past, played by its own time.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
 //! - [`backtest`]: the judge over a file of `timestamp,value`.
+//! - [`notify`]: who is told of what (`rules/routes.yaml`), in which form, and the telling itself.
 
 pub mod backtest;
 pub mod cascade;
 pub mod failure;
 pub mod judge;
 mod notice;
+pub mod notify;
 pub mod replay;
 mod shared;
 mod sighting;

@@ -3,7 +3,7 @@
 //! Comes in: [`Sighting`]s (some events of one error of one job) and how far event time has come. Goes out: [`Alert`]s at
 //! each change of their state. What always holds: no clock and no I/O, so the past is judged as the present was; one
 //! failure is one alert, however many errors it wrote and in whatever order they came; everything is bounded. What it
-//! does not do: deliver.
+//! does not do: deliver; that is [`notify`]'s, which alone here has a clock and a network.
 //!
 //! - [`alerter`]: judges as records come in: flushes become changes of alerts.
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
@@ -13,6 +13,7 @@
 //! - [`replay`]: the past, played by its own time.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
 //! - [`backtest`]: the judge over a file of `timestamp,value`.
+//! - [`notify`]: who is told of what (`rules/routes.yaml`), in which form, and the telling itself.
 
 pub mod alerter;
 pub mod backtest;
@@ -21,6 +22,7 @@ mod change;
 pub mod failure;
 pub mod judge;
 mod notice;
+pub mod notify;
 pub mod replay;
 mod says_failed;
 mod shared;

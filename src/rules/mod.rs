@@ -32,8 +32,10 @@ pub use written::ErrorRule;
 
 use crate::alert::Cascades;
 use crate::alert::cascade::Known;
+use crate::alert::notify::Routes;
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use written::Compile;
@@ -48,6 +50,7 @@ const SINGLE: &[&str] = &[
     "dimensions.yaml",
     "jobs.yaml",
     "cascades.yaml",
+    "routes.yaml",
 ];
 
 /// All rules, compiled. Swapped whole, never changed in place.
@@ -58,6 +61,7 @@ pub struct RuleSet {
     dimensions: DimensionRules,
     catalogue: JobCatalogue,
     cascades: Arc<Cascades>,
+    routes: Arc<Routes>,
     version: String,
 }
 
@@ -113,8 +117,15 @@ impl RuleSet {
             let known = (own_cascades || !own_errors).then_some(&known);
             note(&mut faults, Cascades::from_yaml(text(&files, "cascades.yaml"), known))
         });
-        if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades)) =
-            (errors, identity, dimensions, catalogue, cascades)
+        let routes = errors.as_ref().and_then(|errors| {
+            let mut categories: HashMap<&str, HashSet<&str>> = HashMap::new();
+            for rule in errors.iter() {
+                categories.entry(&rule.category).or_default().insert(&rule.id);
+            }
+            note(&mut faults, Routes::from_yaml(text(&files, "routes.yaml"), &categories))
+        });
+        if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades), Some(routes)) =
+            (errors, identity, dimensions, catalogue, cascades, routes)
         {
             if matches!(check, Check::Full) {
                 faults.extend(
@@ -131,6 +142,7 @@ impl RuleSet {
                     dimensions,
                     catalogue,
                     cascades: Arc::new(cascades),
+                    routes: Arc::new(routes),
                     version: version(&files),
                 });
             }
@@ -167,6 +179,12 @@ impl RuleSet {
     #[must_use]
     pub fn cascades(&self) -> &Arc<Cascades> {
         &self.cascades
+    }
+
+    /// Who is told of which alerts.
+    #[must_use]
+    pub fn routes(&self) -> &Arc<Routes> {
+        &self.routes
     }
 
     /// Twelve hex digits: the same files give the same version.

@@ -71,6 +71,11 @@ impl<'a> Reading<'a> {
         self.here = Some((id.to_owned(), line));
     }
 
+    /// From now on faults belong to what begins at this line.
+    pub(crate) fn enter_at(&mut self, name: &str, line: Option<usize>) {
+        self.here = Some((name.to_owned(), line));
+    }
+
     /// Faults belong to the file again.
     pub(crate) fn leave(&mut self) {
         self.here = None;

@@ -5,6 +5,7 @@ pub use crate::alert::ChangeKind;
 use crate::alert::{Alert, Level, State};
 use crate::event::AlertId;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Which alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -218,12 +219,34 @@ impl Outgoing {
 
 /// What is still to be told. Written in the transaction of the changes themselves, so that none is lost and none is
 /// made up. Calls block.
+///
+/// Changes of one alert go to one destination in order: while one of them waits to be tried again, the later ones are
+/// not due.
 pub trait Outbox: Send + Sync {
     /// What is due, oldest first, at most `limit`. `now` in milliseconds since the epoch.
     ///
     /// # Errors
     /// The store could not be read.
     fn due(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, EditError>;
+    /// As [`Outbox::due`], without what is for these destinations, which are busy: theirs must not fill the `limit`.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn due_elsewhere(&self, busy: &HashSet<String>, now: i64, limit: usize) -> Result<Vec<Outgoing>, EditError> {
+        let mut due = self.due(now, limit)?;
+        due.retain(|one| !busy.contains(&one.destination));
+        Ok(due)
+    }
+    /// Of each alert that goes on and was told to a destination, the change it was told last; at most `limit`. For
+    /// receivers that forget what is not said again. An outbox that cannot say leaves it to the deliverer's memory,
+    /// which ends with the process.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn goes_on(&self, destination: &str, limit: usize) -> Result<Vec<AlertChange>, EditError> {
+        let _ = (destination, limit);
+        Ok(Vec::new())
+    }
     /// Notes what came of a try; `again_at` is when it is tried again, where it is.
     ///
     /// # Errors

@@ -102,6 +102,16 @@ metrics!(
     IndexWaitingMillis = Gauge "seismolog_index_waiting_milliseconds",
     /// Details the alerter judged.
     DetailsJudged = Counter "seismolog_details_judged_total",
+    /// Changes of alerts that a destination took.
+    NotifyDelivered = Counter "seismolog_notify_delivered_total",
+    /// Tries that failed and are made again.
+    NotifyRetried = Counter "seismolog_notify_retried_total",
+    /// Changes of alerts that a destination will not hear of: refused for good, or tried for too long.
+    NotifyGivenUp = Counter "seismolog_notify_given_up_total",
+    /// Changes of alerts told in a summary, as there were too many.
+    NotifySummed = Counter "seismolog_notify_summed_total",
+    /// From the change of an alert until a destination had taken it, summed over those taken.
+    NotifySeconds = Seconds "seismolog_notify_seconds_total",
     /// Rules taken while running.
     RulesReloads = Counter "seismolog_rules_reloads_total",
     /// Rules refused while running: the old ones stayed.

@@ -25,6 +25,7 @@ pub mod run;
 mod run_servers;
 pub mod search;
 pub mod setup;
+mod tell;
 pub mod trends;
 pub mod verify;
 

@@ -2,7 +2,7 @@
 
 use super::config::FileArgs;
 use super::ingest::{failed, open_store, read_store};
-use super::{CommandResult, Exit, Failure, run_servers};
+use super::{CommandResult, Exit, Failure, run_servers, tell};
 use crate::alerting::Judging;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -151,7 +151,8 @@ async fn whole(config: Config, sample: Option<PathBuf>, serving: bool) -> Comman
         on_failure: OnFailure::Wait,
         clock: Clock::System,
     };
-    let sink = Judging::new(writer.clone(), Arc::clone(&rules), Clock::System, Box::new(|| {}));
+    let deliverer = tell::start(&store, &rules, &config, None)?;
+    let sink = Judging::new(writer.clone(), Arc::clone(&rules), Clock::System, deliverer.poker());
     let sink = sink.map_err(|error| failed(error.into()))?;
     let service = Embedded::start(engine, Box::new(sink), plan, &stop).map_err(failed)?;
     let served = if serving {
@@ -181,6 +182,7 @@ async fn whole(config: Config, sample: Option<PathBuf>, serving: bool) -> Comman
         serving.shutdown(GRACE).await;
     }
     let finished = finish(service, writer).await;
+    deliverer.shutdown(GRACE).await;
     ended.and(finished)?;
     tracing::info!("stopped; everything read is stored");
     Ok(Exit::Done)

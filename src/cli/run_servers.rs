@@ -7,7 +7,7 @@
 use super::ingest::open_store;
 use super::run::{GRACE, RULES_EVERY, Role, Signals, Wish, load_rules, start_pages, take_changed};
 use super::setup::set_up;
-use super::{CommandResult, Exit, Failure};
+use super::{CommandResult, Exit, Failure, tell};
 use crate::alerting::{self, AlertOptions};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -64,14 +64,19 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
     } else {
         None
     };
+    let mut deliverer = None;
     if let (Some(store), Some(kafka)) = (&store, config.kafka.clone()) {
         let options = AlertOptions {
             kafka,
             topics: config.topics.clone(),
             clock: Clock::System,
         };
-        store.writer().route(Arc::new(|_, _| vec![ALERTS_TOPIC.to_owned()]));
-        running.push(alert(options, store.writer(), &rules, &stop));
+        let telling = match tell::start(store, &rules, &config, Some(ALERTS_TOPIC)) {
+            Ok(telling) => telling,
+            Err(failure) => return end(running, &stop, Err(failure)).await,
+        };
+        running.push(alert(options, store.writer(), &rules, &stop, telling.poker()));
+        deliverer = Some(telling);
     }
     let served = if does(Role::Serve) {
         let (of_parts, of_rules, of_ready) = (config.clone(), Arc::clone(&rules), ready.clone());
@@ -95,7 +100,11 @@ pub(super) async fn run(config: Config, roles: &[Role]) -> CommandResult {
     if let Some(serving) = served {
         serving.shutdown(GRACE).await;
     }
-    end(running, &stop, ended).await
+    let ended = end(running, &stop, ended).await;
+    if let Some(deliverer) = deliverer {
+        deliverer.shutdown(GRACE).await;
+    }
+    ended
 }
 
 /// With all roles in one process there is nobody else to set the servers up.
@@ -143,10 +152,16 @@ fn index(options: IndexOptions, stop: &Stop) -> Running {
     Running { role: "index", task }
 }
 
-fn alert(options: AlertOptions, writer: Writer, rules: &Arc<LiveRules>, stop: &Stop) -> Running {
+fn alert(
+    options: AlertOptions,
+    writer: Writer,
+    rules: &Arc<LiveRules>,
+    stop: &Stop,
+    news: Box<dyn Fn() + Send>,
+) -> Running {
     let (rules, stop) = (Arc::clone(rules), stop.clone());
     let task = tokio::task::spawn_blocking(move || {
-        let ended = alerting::run(&options, writer, rules, &stop, Box::new(|| {}));
+        let ended = alerting::run(&options, writer, rules, &stop, news);
         let report = ended.map_err(|error| Failure::of_server(!error.is_configuration(), error))?;
         tracing::info!(?report, "alert stopped");
         Ok(())

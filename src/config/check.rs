@@ -200,6 +200,7 @@ impl Settings {
             (rules, _) => rules,
         };
         let servers = self.servers(&mut faults);
+        let url = self.pages_url(&mut faults);
         if !faults.is_empty() {
             return Err(ConfigFaults(faults));
         }
@@ -228,6 +229,7 @@ impl Settings {
             retention_bytes: bytes("store.retention.size"),
             bind,
             hosts: self.texts("serve.hosts"),
+            url,
             ingest: self.bool("serve.ingest"),
             viewer_token,
             editor_token,

@@ -52,6 +52,8 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// Address of pages and API.
     pub bind: SocketAddr,
+    /// Where people find the pages, for links in alerts; without a slash at its end.
+    pub url: Option<String>,
     /// Names the server is reached by beside loopback.
     pub hosts: Vec<String>,
     /// Whether `POST /api/v1/ingest` is taken.

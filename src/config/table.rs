@@ -412,6 +412,13 @@ pub const KEYS: &[Key] = &[
         example: "",
     },
     Key {
+        path: "serve.url",
+        kind: Kind::Text,
+        default: "",
+        help: "where people find the pages, for links in alerts; without one: the address of serve.bind",
+        example: "\"https://seismolog.example.com\"",
+    },
+    Key {
         path: "serve.ingest",
         kind: Kind::Bool,
         default: "true",

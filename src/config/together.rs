@@ -386,6 +386,17 @@ impl Settings {
     fn path(&self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
     }
+
+    /// Where people find the pages.
+    pub(super) fn pages_url(&self, faults: &mut Vec<ConfigFault>) -> Option<String> {
+        let url = trimmed(&self.text("serve.url")?);
+        if let Some(setting) = self.get("serve.url").filter(|_| !is_url(&url)) {
+            let what = format!("{:?} is no address of pages", without_password(&url));
+            let advice = "write it as people type it: \"https://seismolog.example.com\", with a path where it has one";
+            faults.push(setting.fault("serve.url", what, advice));
+        }
+        Some(url)
+    }
 }
 
 const TOPIC_ADVICE: &str = "letters, digits, ., _ and - are allowed, at most 249 of them";

@@ -71,6 +71,13 @@ impl Deliverer {
         self.poked.notify_one();
     }
 
+    /// What [`Deliverer::poke`] does, to be handed on.
+    #[must_use]
+    pub fn poker(&self) -> Box<dyn Fn() + Send> {
+        let poked = Arc::clone(&self.poked);
+        Box::new(move || poked.notify_one())
+    }
+
     /// Stops: no message is begun any more, and those under way have so long to end. What did not end is told again
     /// after the next start, under the same key.
     pub async fn shutdown(self, grace: Duration) {

@@ -91,7 +91,7 @@ fn alerts(connection: &Connection) -> rusqlite::Result<()> {
         CREATE TABLE alerts(
             id BLOB PRIMARY KEY, state TEXT NOT NULL, level TEXT NOT NULL, rule TEXT NOT NULL, team TEXT,
             started INTEGER NOT NULL, ended INTEGER, updated INTEGER NOT NULL, body TEXT NOT NULL,
-            past INTEGER NOT NULL, acked_at INTEGER, acked_by TEXT, acked_note TEXT, silenced_until INTEGER,
+            past INTEGER NOT NULL, closed INTEGER NOT NULL DEFAULT 0, acked_at INTEGER, acked_by TEXT, acked_note TEXT, silenced_until INTEGER,
             inhibited_by BLOB, reminders INTEGER NOT NULL DEFAULT 0, remind_at INTEGER);
         CREATE INDEX alerts_started ON alerts(started, id);
         CREATE INDEX alerts_open ON alerts(state) WHERE state <> 'resolved';

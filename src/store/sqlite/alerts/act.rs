@@ -106,7 +106,11 @@ impl WriteSide {
                     .prepare_cached("DELETE FROM outbox WHERE alert = ?1")?
                     .execute([id.to_bytes()])?;
             }
-            AlertAct::Resolve { .. } => {}
+            AlertAct::Resolve { .. } => {
+                connection
+                    .prepare_cached("UPDATE alerts SET closed = 1 WHERE id = ?1")?
+                    .execute([id.to_bytes()])?;
+            }
         }
         Ok(None)
     }

@@ -23,6 +23,7 @@ pub(super) struct Said<'a> {
 struct Standing {
     state: Option<State>,
     past: bool,
+    closed: bool,
     acknowledged: bool,
     silenced_until: Option<i64>,
 }
@@ -72,9 +73,13 @@ pub(super) fn put_change(
 ) -> rusqlite::Result<()> {
     let alert = &change.alert;
     let before = standing(connection, alert.id)?;
-    let was_over = before.state == Some(State::Resolved);
-    if was_over {
-        // Somebody closed it by hand while what it is about goes on: it is a new alert only when it comes anew.
+    if before.closed {
+        // Somebody closed it by hand while what it is about goes on: it may come anew once it is over by itself.
+        if change.kind == ChangeKind::Resolved {
+            connection
+                .prepare_cached("UPDATE alerts SET closed = 0 WHERE id = ?1")?
+                .execute([alert.id.to_bytes()])?;
+        }
         return Ok(());
     }
     let past = change.past && before.state.is_none_or(|_| before.past);
@@ -142,13 +147,14 @@ fn put_alert(connection: &Connection, alert: &Alert, at: i64, past: bool) -> rus
 
 fn standing(connection: &Connection, id: AlertId) -> rusqlite::Result<Standing> {
     let row = connection
-        .prepare_cached("SELECT state, past, acked_at IS NOT NULL, silenced_until FROM alerts WHERE id = ?1")?
+        .prepare_cached("SELECT state, past, acked_at IS NOT NULL, silenced_until, closed FROM alerts WHERE id = ?1")?
         .query_row([id.to_bytes()], |row| {
             Ok(Standing {
                 state: state_named(&row.get::<_, String>(0)?),
                 past: row.get(1)?,
                 acknowledged: row.get(2)?,
                 silenced_until: row.get(3)?,
+                closed: row.get(4)?,
             })
         })
         .optional()?;

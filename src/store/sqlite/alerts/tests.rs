@@ -280,6 +280,9 @@ fn what_somebody_closed_stays_closed_while_it_goes_on() {
         bed.writer.act(AlertId(1), &close, NOW + 3),
         Err(EditError::BadRequest(_))
     ));
+    // Over by itself as well, it may come again.
+    bed.keep(NOW + 4, vec![change(ChangeKind::Fired, 1)]);
+    assert_eq!(bed.due(NOW + 4), [(1, ChangeKind::Fired)]);
     assert!(matches!(
         bed.writer.act(AlertId(9), &close, NOW + 3),
         Err(EditError::NotFound(_))

@@ -19,6 +19,7 @@
 
 mod fake;
 
+use fake::alerts::samples;
 use fake::{FakeReader, issues, running, with};
 
 struct Page {
@@ -73,6 +74,12 @@ fn all_pages() -> Vec<String> {
         "/?q=nothingmatches".to_owned(),
         first(),
         format!("/errors/{}", issues()[3].id),
+        "/alerts".to_owned(),
+        "/alerts?state=resolved&level=basic&job=orders-enrichment".to_owned(),
+        "/alerts?team=%3Cb%3Ebold%3C/b%3E&rule=%22%3E%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
+        format!("/alerts/{}", samples()[0].alert.id),
+        format!("/alerts/{}", samples()[4].alert.id),
+        format!("/alerts/{}", samples()[5].alert.id),
         "/trends".to_owned(),
         "/trends?by=severity&shape=lines".to_owned(),
         "/jobs".to_owned(),
@@ -313,6 +320,214 @@ async fn the_forms_of_an_error_change_it() {
     .await;
     assert_eq!(foreign.status, 403);
     assert_eq!(running.editor.changes.lock().unwrap().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_alerts_shows_what_goes_on_first_and_says_how_many_fire() {
+    let running = running().await;
+    let page = get(format!("{}/alerts", running.http)).await;
+    assert_eq!(page.status, 200);
+    shows(
+        &page,
+        &[
+            "3 firing",
+            "1 no data",
+            "1 pending",
+            "orders-enrichment failed: PSQLException",
+            "of 12.4 expected",
+            "17 jobs",
+            "acknowledged",
+            "silenced",
+            "part of another",
+            "data-live=\"8\"",
+            "data-kinds=\"pending fired updated",
+            "href=\"/feed.atom\"",
+            "rel=\"alternate\" type=\"application/atom+xml\"",
+        ],
+    );
+    let at = |part: &str| page.body.find(part).unwrap_or_else(|| panic!("{part} is missing"));
+    let order = [
+        "orders-enrichment failed",
+        "17 jobs failed",
+        "nobody counts",
+        "a share of",
+        "nobody was told: a backlog",
+    ];
+    assert!(order.map(at).is_sorted(), "firing comes first, what is over last");
+    // The way around says it on every page, once the store was looked at.
+    let mut front = get(format!("{}/", running.http)).await;
+    for _ in 0..50 {
+        if front.body.contains("class=\"firing\"") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        front = get(format!("{}/", running.http)).await;
+    }
+    shows(
+        &front,
+        &["<span class=\"firing\">3<span class=\"sr\"> firing</span></span>"],
+    );
+
+    let filtered = get(format!(
+        "{}/alerts?state=resolved&level=basic&team=payments",
+        running.http
+    ))
+    .await;
+    shows(&filtered, &["team: payments", "href=\"/teams/payments/feed.atom\""]);
+    assert!(!filtered.body.contains("17 jobs failed"));
+    let ask = running.alerts.asked.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(
+        (ask.states, ask.level, ask.team.as_deref()),
+        (
+            vec![seismolog::alert::State::Resolved],
+            Some(seismolog::alert::Level::Basic),
+            Some("payments")
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_alert_tells_what_why_what_came_with_it_and_who_was_told() {
+    let running = running().await;
+    let page = get(format!("{}/alerts/{}", running.http, samples()[0].alert.id)).await;
+    assert_eq!(page.status, 200);
+    shows(
+        &page,
+        &[
+            "Root cause",
+            "The database cannot be reached",
+            "What to do. ",
+            &format!("href=\"{}\"", first()),
+            "What came with it",
+            "no checkpoint completes while a task restarts",
+            "&lt;script&gt;alert('a')",
+            "Time line",
+            "Fired: it was told",
+            "by <strong>Ada</strong>",
+            "Now: orders-enrichment failed: PSQLException",
+            "Who was told",
+            "oncall-feishu",
+            "503 &lt;b&gt;bold",
+            "Events of the root",
+            "value=\"ack\"",
+            "value=\"silence 4h\"",
+            "value=\"resolve\"",
+        ],
+    );
+    let spike = get(format!("{}/alerts/{}", running.http, samples()[1].alert.id)).await;
+    shows(
+        &spike,
+        &[
+            "1,234 where 12.4 was to be expected: so strange a value comes by chance once in 1 billion.",
+            "at this hour there are about 12",
+        ],
+    );
+    let shared = get(format!("{}/alerts/{}", running.http, samples()[4].alert.id)).await;
+    shows(
+        &shared,
+        &["Jobs it concerns", "job-17-of-the-warehouse", "q=fingerprint:"],
+    );
+    let over = get(format!("{}/alerts/{}", running.http, samples()[5].alert.id)).await;
+    assert!(
+        !over.body.contains("method=\"post\""),
+        "nothing is to be done about what is over"
+    );
+    let unknown = get(format!("{}/alerts/{}", running.http, "0".repeat(32))).await;
+    assert_eq!(unknown.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_forms_of_an_alert_act_and_lead_back() {
+    let running = running().await;
+    let page = format!("/alerts/{}", samples()[0].alert.id);
+    let address = format!("{}{page}/act", running.http);
+    let send = async |form: &str, origin: Option<&str>| {
+        let (to, body, origin) = (address.clone(), form.to_owned(), origin.map(str::to_owned));
+        fetch(move |c| {
+            let request = c
+                .post(to)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body);
+            match origin {
+                Some(origin) => request.header("origin", origin),
+                None => request,
+            }
+        })
+        .await
+    };
+    for (form, want) in [
+        (
+            "by=Ada+%E5%BC%A0&note=look+at+it&do=ack",
+            "Ack { by: Some(\"Ada 张\"), note: Some(\"look at it\") }",
+        ),
+        (
+            "by=&note=&do=silence+4h",
+            "Silence { until: 1795276800000, by: None, note: None }",
+        ),
+        ("do=resolve", "Resolve { by: None, note: None }"),
+    ] {
+        let got = send(form, None).await;
+        assert_eq!(
+            (got.status, got.location.as_str()),
+            (303, page.as_str()),
+            "{form}: {}",
+            got.body
+        );
+        assert_eq!(
+            format!("{:?}", running.alerts.acts.lock().unwrap().last().unwrap().1),
+            want
+        );
+    }
+    assert_eq!(send("do=ack", Some("https://evil.example")).await.status, 403);
+    assert_eq!(send("do=explode", None).await.status, 400);
+    assert_eq!(send("do=silence+-4h", None).await.status, 400);
+    // It is over by now.
+    assert_eq!(send("do=ack", None).await.status, 400);
+    assert_eq!(running.alerts.acts.lock().unwrap().len(), 3);
+    let json = {
+        let to = address.clone();
+        fetch(move |c| c.post(to).header("content-type", "text/plain").body("do=ack")).await
+    };
+    assert_eq!(json.status, 415);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_and_errors_show_the_alerts_that_concern_them() {
+    let running = running().await;
+    let job = get(format!("{}/jobs/orders-enrichment", running.http)).await;
+    shows(
+        &job,
+        &[
+            "Alerts of this job",
+            "orders-enrichment failed: PSQLException",
+            "class=\"marker alert\"",
+            "href=\"/jobs/orders-enrichment/feed.atom\"",
+        ],
+    );
+    let error = get(format!("{}{}", running.http, first())).await;
+    shows(&error, &["Alerts of this job", "alert: job_failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_judges_the_pages_say_so() {
+    let running = with(FakeReader::default(), |_, parts| {
+        parts.alerts = None;
+        parts.alert_editor = None;
+    })
+    .await;
+    for page in ["/alerts".to_owned(), format!("/alerts/{}", samples()[0].alert.id)] {
+        let got = get(format!("{}{page}", running.http)).await;
+        assert_eq!(got.status, 404);
+        assert!(
+            got.body.to_lowercase().contains("this process does not judge"),
+            "{}",
+            got.body
+        );
+    }
+    assert_eq!(
+        get(format!("{}/jobs/orders-enrichment", running.http)).await.status,
+        200
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,6 +34,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// All, the nearest to one job first.
+    pub const ALL: [Level; 3] = [Level::Basic, Level::Custom, Level::Platform];
+
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -60,6 +63,9 @@ pub enum State {
 }
 
 impl State {
+    /// All, in the order of a life.
+    pub const ALL: [State; 4] = [State::Pending, State::Firing, State::NoData, State::Resolved];
+
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -12,7 +12,7 @@ use crate::process::stop::Stop;
 use crate::process::{OnFailure, ProcessError, SinkError, Totals};
 use crate::rules::RuleSet;
 use crate::source::{Found, FrameLimits, SourceError, discover};
-use crate::store::{Reader, Store, StoreOptions, Writer};
+use crate::store::{AlertReader, OpenError, Reader, Store, StoreOptions, Writer};
 use crate::telemetry::logging;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -163,10 +163,17 @@ pub(super) fn open_store(folder: &Path) -> Result<Store, Failure> {
 
 /// The store of a folder, for reading; a service may be running on it.
 pub(super) fn read_store(folder: &Path) -> Result<Arc<dyn Reader>, Failure> {
-    Store::open_read_only(folder, StoreOptions::default()).map_err(|error| {
-        let advice = error.advice();
-        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
-    })
+    Store::open_read_only(folder, StoreOptions::default()).map_err(not_opened)
+}
+
+/// The same for the alerts in it.
+pub(super) fn read_alerts(folder: &Path) -> Result<Arc<dyn AlertReader>, Failure> {
+    Store::open_alerts_read_only(folder, StoreOptions::default()).map_err(not_opened)
+}
+
+fn not_opened(error: OpenError) -> Failure {
+    let advice = error.advice();
+    Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
 }
 
 /// How a failure of processing ends the command.

@@ -51,7 +51,7 @@ enum Command {
     Search(search::Args),
     /// Counts over time by a dimension
     Trends(trends::Args),
-    /// What would have been an alert
+    /// Alerts: list and answer them; see what would have been one
     Alerts(alerts::Args),
     /// Jobs with their health
     Jobs(jobs::Args),

@@ -1,15 +1,15 @@
-//! `seismolog search`; and where the answers of `search`, `trends` and `jobs` come from: the store's folder, which a
-//! service may be using meanwhile, or a running server.
+//! `seismolog search`; and where the answers of `search`, `trends`, `jobs` and `alerts` come from: the store's folder,
+//! which a service may be using meanwhile, or a running server.
 
 use super::config::FileArgs;
-use super::ingest::read_store;
+use super::ingest::{read_alerts, read_store};
 use super::output::{Cell, Listing, OutputArgs, Tone, bars, left, right, shortened};
 use super::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
 use crate::query::{FIELDS, Query};
 use crate::serve::client::{Client, ClientError};
 use crate::serve::time;
-use crate::store::{ErrorSort, ErrorsAsk, ReadError, Reader};
+use crate::store::{AlertReader, ErrorSort, ErrorsAsk, ReadError, Reader};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -131,19 +131,35 @@ pub struct FromArgs {
 }
 
 /// Who answers.
-pub(crate) enum Answers {
-    Store(Arc<dyn Reader>),
+pub(crate) enum Answers<R: ?Sized = dyn Reader> {
+    Store(Arc<R>),
     Server(Client),
 }
 
 impl FromArgs {
     pub(crate) fn open(&self) -> Result<Answers, Failure> {
         match &self.server {
-            Some(server) => Client::new(server, self.token.clone())
-                .map(Answers::Server)
-                .map_err(|error| Failure::new(Exit::Usage, error)),
+            Some(server) => self.client(server).map(Answers::Server),
             None => self.reader().map(Answers::Store),
         }
+    }
+
+    /// The same for alerts: they are kept in the store of the process that judges.
+    pub(crate) fn open_alerts(&self) -> Result<Answers<dyn AlertReader>, Failure> {
+        match &self.server {
+            Some(server) => self.client(server).map(Answers::Server),
+            None => {
+                let folder = match &self.store {
+                    Some(folder) => folder.clone(),
+                    None => self.config.load()?.store,
+                };
+                read_alerts(&folder).map(Answers::Store)
+            }
+        }
+    }
+
+    fn client(&self, server: &str) -> Result<Client, Failure> {
+        Client::new(server, self.token.clone()).map_err(|error| Failure::new(Exit::Usage, error))
     }
 }
 

@@ -92,7 +92,7 @@ impl Params {
     fn check(&self, param: &Param) -> Result<(), Problem> {
         match param.holds {
             Holds::Query => self.query().map(drop),
-            Holds::Time => self.time(param.name, 0).map(drop),
+            Holds::Time => self.maybe_time(param.name, 0).map(drop),
             Holds::Duration => match self.text(param.name) {
                 Some(text) => time::parse_duration(text)
                     .map(drop)
@@ -100,6 +100,7 @@ impl Params {
                 None => Ok(()),
             },
             Holds::OneOf(names) => self.one_of(param.name, names).map(drop),
+            Holds::SomeOf(names) => self.some_of(param.name, names).map(drop),
             Holds::Number(..) => self.number(param.name).map(drop),
             Holds::Cursor => match self.text(param.name) {
                 Some(text) if text.len() > LONGEST_CURSOR => Err(Problem::parameter(
@@ -121,6 +122,14 @@ impl Params {
     /// A time; its default when left out.
     pub(crate) fn time(&self, name: &str, now: i64) -> Result<i64, Problem> {
         time::parse_time(self.or_default(name), now).map_err(|e| Problem::parameter(name, e.to_string()))
+    }
+
+    /// A time; its default when left out, nothing where it has none.
+    pub(crate) fn maybe_time(&self, name: &str, now: i64) -> Result<Option<i64>, Problem> {
+        if self.or_default(name).is_empty() {
+            return Ok(None);
+        }
+        self.time(name, now).map(Some)
     }
 
     /// The window from `from` and `to`.
@@ -158,9 +167,13 @@ impl Params {
             .find(|p| p.name == name)
             .map_or((0, usize::MAX), |p| match p.holds {
                 Holds::Number(least, most) => (least, most),
-                Holds::Query | Holds::Time | Holds::Duration | Holds::OneOf(_) | Holds::Cursor | Holds::Text(_) => {
-                    (0, usize::MAX)
-                }
+                Holds::Query
+                | Holds::Time
+                | Holds::Duration
+                | Holds::OneOf(_)
+                | Holds::SomeOf(_)
+                | Holds::Cursor
+                | Holds::Text(_) => (0, usize::MAX),
             });
         text.parse::<usize>()
             .ok()
@@ -177,17 +190,30 @@ impl Params {
         if text.is_empty() {
             return Ok("");
         }
-        names.iter().copied().find(|n| *n == text).ok_or_else(|| {
-            let shown: String = text.chars().take(64).collect();
-            Problem::parameter(name, format!("{shown:?} is not one of {}", names.join(", ")))
-                .suggesting(nearest(text, names))
-        })
+        named(name, text, names)
+    }
+
+    /// Some of some names; its default when left out.
+    pub(crate) fn some_of(&self, name: &str, names: &[&'static str]) -> Result<Vec<&'static str>, Problem> {
+        let given = self.or_default(name).split(',').map(str::trim);
+        given
+            .filter(|text| !text.is_empty())
+            .map(|text| named(name, text, names))
+            .collect()
     }
 
     /// The cursor, if any.
     pub(crate) fn after(&self) -> Option<String> {
         self.text("after").map(str::to_owned)
     }
+}
+
+fn named(parameter: &str, text: &str, names: &[&'static str]) -> Result<&'static str, Problem> {
+    names.iter().copied().find(|n| *n == text).ok_or_else(|| {
+        let shown: String = text.chars().take(64).collect();
+        Problem::parameter(parameter, format!("{shown:?} is not one of {}", names.join(", ")))
+            .suggesting(nearest(text, names))
+    })
 }
 
 /// Parses a search; a mistake becomes a problem with its position.

@@ -95,7 +95,22 @@ impl Client {
     /// Nobody answers, or not with what was asked.
     pub fn get(&self, call: &str, pairs: &[(&str, &str)]) -> Result<Value, ClientError> {
         let pairs: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
-        let mut request = self.http.get(format!("{}/api/v1/{call}", self.server)).query(&pairs);
+        self.answer(self.http.get(self.address(call)).query(&pairs))
+    }
+
+    /// Sends JSON to a call of the API.
+    ///
+    /// # Errors
+    /// Nobody answers, or not with what was asked.
+    pub fn post(&self, call: &str, body: &Value) -> Result<Value, ClientError> {
+        self.answer(self.http.post(self.address(call)).json(body))
+    }
+
+    fn address(&self, call: &str) -> String {
+        format!("{}/api/v1/{call}", self.server)
+    }
+
+    fn answer(&self, mut request: reqwest::blocking::RequestBuilder) -> Result<Value, ClientError> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

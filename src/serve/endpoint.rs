@@ -11,6 +11,8 @@ pub(crate) enum Holds {
     Duration,
     /// One of these names.
     OneOf(&'static [&'static str]),
+    /// Some of these names, with commas between them.
+    SomeOf(&'static [&'static str]),
     /// A whole number from, to.
     Number(usize, usize),
     /// A cursor of the page before.
@@ -52,6 +54,10 @@ pub(crate) enum Answer {
     OpenApi,
     /// Plain text.
     Text,
+    /// Server-sent events whose data is JSON of a schema.
+    Events(&'static str),
+    /// A feed of this kind.
+    Feed(&'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

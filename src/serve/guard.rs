@@ -9,7 +9,7 @@
 use super::problem::{Kind, Problem};
 use super::question::Shared;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -49,7 +49,8 @@ const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self'; style-src
 /// Checks a request, answers it, and puts the headers on.
 pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let for_scripts = path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics");
+    let feed = path.ends_with("/feed.atom") || path.ends_with("/feed.json");
+    let for_scripts = feed || path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics");
     let answered = match check(&shared, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -149,6 +150,25 @@ fn check(shared: &Shared, request: &Request) -> Result<(), Problem> {
         )),
         (Some(Role::Viewer), false) | (Some(Role::Editor), _) => Ok(()),
     }
+}
+
+/// The address a request was sent to, for links that leave this server: `http://HOST:PORT`. Which hosts are answered
+/// to was decided before; here it is only kept from being more than a host. Nothing where none was named.
+pub(crate) fn base_of(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let host = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => headers.get(header::HOST)?.to_str().ok()?,
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(plain) {
+        return None;
+    }
+    // A proxy that speaks TLS says so.
+    let secure = headers
+        .get("x-forwarded-proto")
+        .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));
+    let scheme = if secure { "https" } else { "http" };
+    Some(format!("{scheme}://{host}"))
 }
 
 /// The host asked for, without its port.

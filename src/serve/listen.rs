@@ -1,5 +1,6 @@
 //! Binding, serving and stopping; and patience with slow clients, which has an end.
 
+use super::follow;
 use super::parts::{Parts, ServeOptions};
 use super::question::Shared;
 use super::routes;
@@ -121,9 +122,12 @@ pub async fn start(options: ServeOptions, parts: Parts) -> Result<Serving, Serve
     };
     let connections = Arc::new(Semaphore::new(options.connections.max(1)));
     let routes = routes::Routes::all();
-    let shared = Shared::new(options, parts, routes.openapi());
-    let app = routes.into_router(shared);
     let (stop, mut stopped) = watch::channel(false);
+    let shared = Shared::new(options, parts, routes.openapi(), stopped.clone());
+    if shared.parts.alerts.is_some() {
+        tokio::spawn(follow::keep_looking(shared.clone()));
+    }
+    let app = routes.into_router(shared);
     let listening = Patient {
         patience,
         listener,

@@ -13,13 +13,19 @@
 //! nothing is loaded from outside; a panic in an answer costs that answer only; no network but loopback is served
 //! without tokens.
 //!
-//! What it does not do: alerts and feeds (there are none yet), and TLS (a proxy does).
+//! Alerts are read through a [`store::AlertReader`](crate::store::AlertReader) and acted upon through a
+//! [`store::AlertEditor`](crate::store::AlertEditor): lists, feeds and a stream of every change. One look at the store
+//! serves all who follow (`follow`).
+//!
+//! What it does not do: judge, tell chats and pagers of alerts (`alert` does), and TLS (a proxy does).
 
 mod api;
 mod ask;
 pub mod client;
 mod endpoint;
 mod explained;
+mod feed;
+mod follow;
 mod guard;
 mod listen;
 mod openapi;

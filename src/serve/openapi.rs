@@ -83,7 +83,10 @@ fn success(endpoint: &Endpoint) -> &'static str {
     match (endpoint.id, endpoint.answer) {
         ("addMarker", _) => "201",
         (_, Answer::Nothing) => "204",
-        (_, Answer::Json(_) | Answer::List(_) | Answer::OpenApi | Answer::Text) => "200",
+        (
+            _,
+            Answer::Json(_) | Answer::List(_) | Answer::OpenApi | Answer::Text | Answer::Events(_) | Answer::Feed(_),
+        ) => "200",
     }
 }
 
@@ -96,6 +99,7 @@ fn path_doc(path: &str, name: &str) -> &'static str {
     match (path.contains("/markers/"), name) {
         (true, _) => "Number of the marker",
         (false, "id") => "32 hexadecimal digits",
+        (false, "team") => "The team",
         (false, _) => "The job key",
     }
 }
@@ -106,6 +110,7 @@ fn parameter(param: &Param) -> Value {
         Holds::Time => json!({ "type": "string", "examples": ["-24h", "now", "2026-11-21T08:00:00Z"] }),
         Holds::Duration => json!({ "type": "string", "examples": ["5m", "1h"] }),
         Holds::OneOf(names) => json!({ "type": "string", "enum": names }),
+        Holds::SomeOf(names) => json!({ "type": "array", "items": { "type": "string", "enum": names } }),
         Holds::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Holds::Cursor => json!({ "type": "string" }),
         Holds::Text(most) => json!({ "type": "string", "maxLength": most }),
@@ -113,13 +118,20 @@ fn parameter(param: &Param) -> Value {
     if let (false, Some(schema)) = (param.default.is_empty(), schema.as_object_mut()) {
         let default = match param.holds {
             Holds::Number(..) => param.default.parse::<u64>().map_or(Value::Null, Value::from),
+            Holds::SomeOf(_) => param.default.split(',').collect(),
             Holds::Query | Holds::Time | Holds::Duration | Holds::OneOf(_) | Holds::Cursor | Holds::Text(_) => {
                 Value::from(param.default)
             }
         };
         schema.insert("default".to_owned(), default);
     }
-    json!({ "name": param.name, "in": "query", "required": false, "description": param.doc, "schema": schema })
+    let mut parameter =
+        json!({ "name": param.name, "in": "query", "required": false, "description": param.doc, "schema": schema });
+    if let (Holds::SomeOf(_), Some(parameter)) = (param.holds, parameter.as_object_mut()) {
+        // One parameter with commas, not one parameter for each.
+        parameter.insert("explode".to_owned(), Value::from(false));
+    }
+    parameter
 }
 
 fn body(body: Body) -> Option<Value> {
@@ -156,6 +168,11 @@ fn answer(endpoint: &Endpoint) -> Value {
         Answer::Nothing => return json!({ "description": "It is done." }),
         Answer::OpenApi => ("application/json", json!({ "type": "object" })),
         Answer::Text => ("text/plain", json!({ "type": "string" })),
+        Answer::Events(schema) => (
+            "text/event-stream",
+            json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": reference(schema) }),
+        ),
+        Answer::Feed(kind) => (kind, json!({})),
     };
     json!({ "description": "It went well.", "content": { kind: { "schema": schema } } })
 }

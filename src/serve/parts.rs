@@ -27,6 +27,8 @@ pub struct ServeOptions {
     pub ingest_bytes: usize,
     /// How many pushes are worked on at once; more are told to come back (429).
     pub ingests_at_once: usize,
+    /// How many follow the alerts at once (`/api/v1/alerts/stream`); more are told to come back (429).
+    pub followers: usize,
     /// A connection on which nothing happens for so long is closed.
     pub idle: Duration,
     /// A request must have arrived within this time: one that sends a byte now and then would hold its place for ever.
@@ -45,6 +47,7 @@ impl Default for ServeOptions {
             questions_at_once: 8,
             ingest_bytes: 32 << 20,
             ingests_at_once: 2,
+            followers: 128,
             idle: Duration::from_secs(75),
             sending: Duration::from_secs(120),
             connections: 512,
@@ -100,6 +103,8 @@ impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parts")
             .field("editor", &self.editor.is_some())
+            .field("alerts", &self.alerts.is_some())
+            .field("alert_editor", &self.alert_editor.is_some())
             .field("ingest", &self.ingest.is_some())
             .field("explain", &self.explain.is_some())
             .field("sample", &self.sample)

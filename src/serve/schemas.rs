@@ -1,7 +1,8 @@
 //! JSON Schemas of everything the API answers. A test holds them against real answers, both ways.
 
-use super::api::ACTIONS;
+use super::api::{ACTIONS, LEVELS, STATES};
 use crate::event::{Part, Reason, Severity};
+use crate::store::{ChangeKind, DeliveryOutcome};
 use serde_json::{Map, Value, json};
 
 /// A field: name, schema, whether it is always there, what it is.
@@ -34,6 +35,9 @@ fn time() -> Value {
 fn count() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
+fn measure() -> Value {
+    json!({ "type": "number" })
+}
 fn flag() -> Value {
     json!({ "type": "boolean" })
 }
@@ -51,7 +55,6 @@ fn state() -> Value {
 }
 
 fn issue() -> Vec<Field> {
-    let severities = Severity::ALL.iter().rev().map(|s| s.as_str()).collect();
     let parts = Part::ALL.iter().map(|p| p.as_str()).collect();
     vec![
         ("id", hex(), ALWAYS, "Of this error: (job, fingerprint)."),
@@ -84,7 +87,7 @@ fn issue() -> Vec<Field> {
             "Type; `unclassified` when no rule matched.",
         ),
         ("category", text(), ALWAYS, "Category of the type."),
-        ("severity", one_of(severities), ALWAYS, "How bad, as the rule says."),
+        ("severity", severity(), ALWAYS, "How bad, as the rule says."),
         ("part", one_of(parts), ALWAYS, "Part it plays in a failure."),
         ("rule", text(), MAYBE, "The rule that spoke."),
         ("exception", text(), MAYBE, "Class of the telling cause."),
@@ -157,6 +160,90 @@ fn sample() -> Vec<Field> {
     ]
 }
 
+fn severity() -> Value {
+    one_of(Severity::ALL.iter().rev().map(|s| s.as_str()).collect())
+}
+
+/// An alert as everybody gets it.
+fn alert() -> Vec<Field> {
+    vec![
+        ("id", hex(), ALWAYS, "Of this alert."),
+        ("rule", text(), ALWAYS, "The rule that judged."),
+        ("level", one_of(LEVELS.to_vec()), ALWAYS, "Whose rule it is."),
+        ("state", one_of(STATES.to_vec()), ALWAYS, "Where it stands."),
+        ("severity", severity(), ALWAYS, "The worst of what was seen."),
+        ("title", text(), ALWAYS, "The job and what happened, for a person."),
+        ("job_name", text(), MAYBE, "Job key."),
+        ("job_id", text(), MAYBE, "Id of the job."),
+        ("jobs", list(text()), MAYBE, "The jobs of an alert over several."),
+        ("team", text(), MAYBE, "Whose job it is."),
+        ("error_type", text(), MAYBE, "Type of the root."),
+        ("exception", text(), MAYBE, "Exception of the root."),
+        (
+            "exception_chain",
+            list(text()),
+            ALWAYS,
+            "Exceptions around the root, outermost first.",
+        ),
+        ("fingerprint", hex(), MAYBE, "Fingerprint of the root."),
+        (
+            "followers",
+            list(named("Follower")),
+            ALWAYS,
+            "What came with it, in the order it was first seen.",
+        ),
+        ("started_at", time(), ALWAYS, "First event of it."),
+        ("ended_at", time(), MAYBE, "Last event of it, once it is over."),
+        ("value", measure(), ALWAYS, "What was measured."),
+        ("expected", measure(), MAYBE, "What was expected, in the same unit."),
+        (
+            "probability",
+            measure(),
+            MAYBE,
+            "How probable a value as strange was, by chance.",
+        ),
+        ("reason", text(), MAYBE, "What was compared with what, in a sentence."),
+        ("url", text(), MAYBE, "Where to look at it."),
+    ]
+}
+
+/// An alert with what people said of it.
+fn stored_alert() -> Vec<Field> {
+    let mut fields = alert();
+    fields.extend([
+        ("updated_at", time(), ALWAYS, "When it changed last."),
+        ("acknowledged", named("Acknowledged"), MAYBE, "Who looks after it."),
+        ("silenced_until", time(), MAYBE, "Nobody is told of it before this."),
+        ("inhibited_by", hex(), MAYBE, "The alert that tells of it already."),
+        (
+            "past",
+            flag(),
+            MAYBE,
+            "It was over long before it was known: nobody was told.",
+        ),
+    ]);
+    fields
+}
+
+fn alert_change() -> Vec<Field> {
+    let kinds = ChangeKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    vec![
+        ("seq", count(), ALWAYS, "Number of the change; numbers only grow."),
+        ("at", time(), ALWAYS, "When."),
+        ("change", one_of(kinds), ALWAYS, "What happened."),
+        ("by", text(), MAYBE, "Who did it, where somebody did."),
+        ("note", text(), MAYBE, "What they said."),
+        ("alert", named("BareAlert"), ALWAYS, "The alert as it stood after it."),
+    ]
+}
+
+fn said() -> Vec<Field> {
+    vec![
+        ("by", text(), MAYBE, "Who says it."),
+        ("note", text(), MAYBE, "At most 10,000 characters."),
+    ]
+}
+
 fn ledger() -> Vec<Field> {
     vec![
         ("records", count(), ALWAYS, "Records read."),
@@ -217,6 +304,32 @@ pub(crate) fn all() -> Value {
         ALWAYS,
         "Errors with most events in the window.",
     ));
+    let mut alert_detail = stored_alert();
+    alert_detail.extend([
+        (
+            "history",
+            list(named("AlertChange")),
+            ALWAYS,
+            "How it came there, oldest first.",
+        ),
+        (
+            "deliveries",
+            list(named("Delivery")),
+            ALWAYS,
+            "Who was told, newest first.",
+        ),
+    ]);
+    let mut silence = said();
+    silence.extend([
+        (
+            "until",
+            text(),
+            MAYBE,
+            "Its end: a time of this API. Either this or `for`.",
+        ),
+        ("for", text(), MAYBE, "How long it lasts: 4h."),
+    ]);
+    let outcomes = DeliveryOutcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
     let reasons = Reason::ALL.iter().map(|r| r.as_str()).collect();
     let explained = one_of(vec!["rules", "stored"]);
     json!({
@@ -329,6 +442,32 @@ pub(crate) fn all() -> Value {
         "Value": object("A value of a field.", vec![
             ("value", text(), ALWAYS, "The value."),
             ("count", count(), ALWAYS, "How often."),
+        ]),
+        "Alert": object("An alert as it stands, with what people said of it.", stored_alert()),
+        "BareAlert": object("An alert as everybody gets it.", alert()),
+        "AlertDetail": object("One alert with all that is known of it.", alert_detail),
+        "AlertChange": object("One change of one alert.", alert_change()),
+        "AlertSaid": object("What somebody says of an alert.", said()),
+        "AlertSilence": object("For how long nobody is to be told of an alert.", silence),
+        "Follower": object("An error that came with the root.", vec![
+            ("type", text(), ALWAYS, "Its type."),
+            ("exception", text(), MAYBE, "Its exception."),
+            ("count", count(), ALWAYS, "Events."),
+            ("first_seen", time(), ALWAYS, "First event."),
+            ("why", text(), MAYBE, "Why it is a consequence, where the rules say."),
+        ]),
+        "Acknowledged": object("Who has seen an alert.", vec![
+            ("by", text(), MAYBE, "Who, as they call themselves."),
+            ("at", time(), ALWAYS, "When."),
+            ("note", text(), MAYBE, "What they say."),
+        ]),
+        "Delivery": object("One try to tell somebody.", vec![
+            ("destination", text(), ALWAYS, "Name of the destination."),
+            ("seq", count(), ALWAYS, "Number of the change that was told."),
+            ("at", time(), ALWAYS, "When."),
+            ("outcome", one_of(outcomes), ALWAYS, "What came of it."),
+            ("attempt", count(), ALWAYS, "Which try it was, from 1."),
+            ("detail", text(), MAYBE, "What the receiver answered, or why it was not reached."),
         ]),
         "Problem": object("What went wrong (RFC 9457).", vec![
             ("type", text(), ALWAYS, "Stable name."),

@@ -116,6 +116,27 @@ pub enum DeliveryOutcome {
     Summed,
 }
 
+impl DeliveryOutcome {
+    /// All.
+    pub const ALL: [DeliveryOutcome; 4] = [
+        DeliveryOutcome::Delivered,
+        DeliveryOutcome::Retried,
+        DeliveryOutcome::GivenUp,
+        DeliveryOutcome::Summed,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryOutcome::Delivered => "delivered",
+            DeliveryOutcome::Retried => "retried",
+            DeliveryOutcome::GivenUp => "given_up",
+            DeliveryOutcome::Summed => "summed",
+        }
+    }
+}
+
 /// One alert with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AlertDetail {

@@ -1,7 +1,9 @@
 //! A reader made of a handful of errors, for the tests of what is shown; it writes down what it was asked.
 
+pub mod alerts;
 pub mod flush;
 
+use alerts::FakeAlerts;
 use seismolog::clock::Clock;
 use seismolog::event::{Fingerprint, Group, IssueId, Part, Severity};
 use seismolog::fold::{Ledger, Sample};
@@ -589,6 +591,7 @@ pub struct Running {
     pub serving: Serving,
     pub reader: Arc<FakeReader>,
     pub editor: Arc<FakeEditor>,
+    pub alerts: Arc<FakeAlerts>,
     pub http: String,
     pub address: String,
 }
@@ -601,14 +604,15 @@ pub async fn running() -> Running {
 pub async fn with(reader: FakeReader, change: impl FnOnce(&mut ServeOptions, &mut Parts)) -> Running {
     let reader = Arc::new(reader);
     let editor = Arc::new(FakeEditor::default());
+    let alerts = Arc::new(FakeAlerts::with_samples());
     let mut options = ServeOptions {
         bind: "127.0.0.1:0".parse().unwrap(),
         ..ServeOptions::default()
     };
     let mut parts = Parts {
         reader: reader.clone(),
-        alerts: None,
-        alert_editor: None,
+        alerts: Some(alerts.clone()),
+        alert_editor: Some(alerts.clone()),
         editor: Some(editor.clone()),
         ingest: Some(Arc::new(FakeIngest)),
         explain: Some(Arc::new(FakeRules)),
@@ -626,5 +630,6 @@ pub async fn with(reader: FakeReader, change: impl FnOnce(&mut ServeOptions, &mu
         serving,
         reader,
         editor,
+        alerts,
     }
 }

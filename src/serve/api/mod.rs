@@ -1,6 +1,8 @@
 //! The API: one file per noun. Each call is described once (an [`super::endpoint::Endpoint`]) and added with that description.
 
+mod alerts;
 mod errors;
+mod feeds;
 mod ingest;
 mod jobs;
 mod markers;
@@ -9,6 +11,7 @@ mod state;
 mod trends;
 mod whole;
 
+pub(crate) use alerts::{LEVELS, STATES, Said, act, act_from, alert_id, level_of, states_of};
 pub(crate) use errors::{ErrorAnswer, fetch_error};
 pub(crate) use errors::{KIN, SORTS, explanation_of, issue_id, sort_of};
 pub(crate) use rejects::cut;
@@ -24,6 +27,13 @@ pub(crate) fn add(routes: &mut Routes) {
     routes.call(&errors::SAMPLES, get(errors::samples));
     routes.call(&errors::EXPLAIN, get(errors::explain));
     routes.call(&state::CHANGE, post(state::change));
+    routes.call(&alerts::LIST, get(alerts::list));
+    routes.call(&alerts::STREAM, get(alerts::stream));
+    routes.call(&alerts::ONE, get(alerts::one));
+    routes.call(&alerts::ACK, post(alerts::ack));
+    routes.call(&alerts::SILENCE, post(alerts::silence));
+    routes.call(&alerts::RESOLVE, post(alerts::resolve));
+    feeds::add(routes);
     routes.call(&trends::TRENDS, get(trends::trends));
     routes.call(&jobs::LIST, get(jobs::list));
     routes.call(&jobs::ONE, get(jobs::one));

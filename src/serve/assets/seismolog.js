@@ -8,13 +8,16 @@
   const day = (d) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
   const clock = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
   const full = (d) => `${day(d)} ${clock(d)}:${two(d.getSeconds())}`;
-  for (const time of document.querySelectorAll("time")) {
-    const d = new Date(time.dateTime);
-    if (Number.isNaN(d.getTime())) continue;
-    if (time.classList.contains("ago")) time.title = `${full(d)} (${zone})`;
-    if (time.classList.contains("at")) time.textContent = full(d);
-    if (time.classList.contains("tick")) time.textContent = `${day(d).slice(5)} ${clock(d)}`;
-  }
+  const localise = (within) => {
+    for (const time of within.querySelectorAll("time")) {
+      const d = new Date(time.dateTime);
+      if (Number.isNaN(d.getTime())) continue;
+      if (time.classList.contains("ago")) time.title = `${full(d)} (${zone})`;
+      if (time.classList.contains("at")) time.textContent = full(d);
+      if (time.classList.contains("tick")) time.textContent = `${day(d).slice(5)} ${clock(d)}`;
+    }
+  };
+  localise(document);
   const said = document.getElementById("zone");
   if (said) said.textContent = zone;
 
@@ -43,6 +46,55 @@
       try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch { button.textContent = "Not allowed"; }
       setTimeout(() => { button.textContent = "Copy"; }, 1500);
     });
+  }
+
+  // -- alerts as they change: the list is fetched anew, one alert says that it has changed
+  const live = document.querySelector("[data-live]");
+  if (live && typeof EventSource === "function") {
+    const said = document.getElementById("live-said");
+    const say = (words, lost) => { said.textContent = words; said.classList.toggle("lost", lost); };
+    const gone = "Not live: the connection is lost, trying again.";
+    let last = live.dataset.live, source = null, again = 0, due = 0;
+
+    async function refresh() {
+      due = 0;
+      try {
+        const answer = await fetch(location.href);
+        if (!answer.ok) throw new Error(answer.status);
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const place of ["[data-live]", "#firing"]) {
+          document.querySelector(place).replaceChildren(...page.querySelector(place).childNodes);
+        }
+        localise(live);
+      } catch {
+        say(gone, true);
+        due = setTimeout(refresh, 5000);
+      }
+    }
+    function changed(event) {
+      last = event.lastEventId;
+      if (!live.dataset.alert) { due ||= setTimeout(refresh, 400); return; }
+      if (JSON.parse(event.data).alert.id === live.dataset.alert) document.getElementById("changed").hidden = false;
+    }
+    function close() {
+      clearTimeout(again);
+      if (source) source.close();
+      source = null;
+    }
+    function open() {
+      close();
+      source = new EventSource(`/api/v1/alerts/stream?after=${encodeURIComponent(last)}`);
+      source.onopen = () => say("Live.", false);
+      source.onerror = () => {
+        say(gone, true);
+        // The browser tries again by itself, unless it was refused.
+        if (source && source.readyState === EventSource.CLOSED) { close(); again = setTimeout(open, 10000); }
+      };
+      for (const kind of live.dataset.kinds.split(" ")) source.addEventListener(kind, changed);
+    }
+    // A page nobody looks at keeps no connection; browsers have six of them for a server.
+    document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
+    if (!document.hidden) open();
   }
 
   // -- charts to point at
@@ -137,20 +189,21 @@
     function mark(u) {
       const ctx = u.ctx;
       ctx.save();
-      ctx.strokeStyle = style("--accent");
       ctx.textAlign = "left";
       ctx.textBaseline = "top";
       ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
       for (const line of chart.markers) {
         const x = Math.round(u.valToPos(line.at, "x", true));
         if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+        const ink = style(line.alert ? "--critical" : "--accent");
+        ctx.strokeStyle = ink;
         ctx.setLineDash([5, 4]);
         ctx.beginPath(); ctx.moveTo(x, u.bbox.top); ctx.lineTo(x, u.bbox.top + u.bbox.height); ctx.stroke();
         const text = line.title.slice(0, 40), width = ctx.measureText(text).width, pad = 4 * devicePixelRatio;
         const left = x + width + 3 * pad > u.bbox.left + u.bbox.width ? x - width - 2 * pad : x;
         ctx.fillStyle = style("--bg");
         ctx.fillRect(left, u.bbox.top, width + 2 * pad, 15 * devicePixelRatio);
-        ctx.fillStyle = style("--accent");
+        ctx.fillStyle = ink;
         ctx.fillText(text, left + pad, u.bbox.top + 2 * devicePixelRatio);
       }
       ctx.restore();

@@ -52,7 +52,8 @@ pub(super) async fn about(State(shared): At) -> Shown {
     let head = Head {
         title: "About",
         here: Here::About,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: None,
     };
     Ok(shown(layout::page(&head, &body)))
 }

@@ -63,8 +63,11 @@ pub(crate) struct Columns {
 /// A marker on a chart.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
+    /// Seconds since the epoch.
     pub(crate) at: i64,
     pub(crate) title: String,
+    /// It tells of an alert and not of what people did.
+    pub(crate) alert: bool,
 }
 
 pub(crate) fn lines_of(markers: &[Marker]) -> Vec<Line> {
@@ -72,6 +75,7 @@ pub(crate) fn lines_of(markers: &[Marker]) -> Vec<Line> {
         time::millis(&marker.at).map(|at| Line {
             at: at / 1000,
             title: marker.title.clone(),
+            alert: false,
         })
     };
     markers.iter().filter_map(line).collect()
@@ -185,7 +189,7 @@ pub(crate) fn columns(chart: &Columns, label: &str) -> Markup {
                     }
                     @for line in &chart.markers {
                         @let x = (line.at - start) * 10 / chart.step.max(1);
-                        path.marker d={ "M" (x) " 0V" (HIGH) } { title { (line.title) } }
+                        path.marker.alert[line.alert] d={ "M" (x) " 0V" (HIGH) } { title { (line.title) } }
                     }
                 }
             }

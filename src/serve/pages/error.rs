@@ -1,5 +1,6 @@
 //! One error: what, since when, how often, where, why, and what to do about it.
 
+use super::alerts;
 use super::chart::{self, Columns, Layer};
 use super::errors::{self, Columned};
 use super::layout::{self, Head, Here};
@@ -15,7 +16,7 @@ use crate::serve::endpoint::{AFTER, FROM, Param, TO};
 use crate::serve::parts::{Explanation, Parts};
 use crate::serve::problem::{Kind, Problem};
 use crate::serve::time;
-use crate::store::{ErrorAsk, IssueDetail, IssueNotes, IssueState, Marker, Page, StoredSample};
+use crate::store::{ErrorAsk, IssueDetail, IssueNotes, IssueState, Marker, Page, StoredAlert, StoredSample};
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -35,6 +36,8 @@ struct Found {
     window: Window,
     samples: Page<StoredSample>,
     markers: Vec<Marker>,
+    /// Alerts of its job.
+    alerts: Vec<StoredAlert>,
     explained: (&'static str, Explanation),
     editable: bool,
 }
@@ -47,7 +50,8 @@ pub(super) async fn one(State(shared): At, Path(id): Path<String>, RawQuery(raw)
     let chosen = params.text("from").is_some() || params.text("to").is_some();
     let after = params.after();
     let found = shared.off_thread(move |parts| find(parts, id, window, chosen, after.as_deref()));
-    let found = found.await?;
+    let mut found = found.await?;
+    found.alerts = alerts::of_job(&shared, &found.answer.detail.issue.job, found.window).await?;
     let title: String = errors::title(&found.answer.detail.issue).chars().take(120).collect();
     let explain = shared.parts.explain.as_deref();
     let owner = Owner {
@@ -61,6 +65,7 @@ pub(super) async fn one(State(shared): At, Path(id): Path<String>, RawQuery(raw)
             div.main {
                 (words_of(&found))
                 (counts(&found, &params))
+                (alerts_of(&found, now))
                 (first_sample(&found, &owner))
                 (more_samples(&found, &owner))
                 (kin(&found, now))
@@ -72,7 +77,8 @@ pub(super) async fn one(State(shared): At, Path(id): Path<String>, RawQuery(raw)
     let head = Head {
         title: &title,
         here: Here::Errors,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: None,
     };
     Ok(shown(layout::page(&head, &body)))
 }
@@ -105,6 +111,7 @@ fn find(parts: &Parts, id: IssueId, window: Window, chosen: bool, after: Option<
         samples: parts.reader.samples(id, SAMPLES, after)?,
         window,
         markers,
+        alerts: Vec::new(),
         explained,
         editable: parts.editor.is_some(),
         answer,
@@ -190,6 +197,7 @@ fn counts(found: &Found, params: &Params) -> Markup {
         return html! {};
     };
     chart.markers = chart::lines_of(&found.markers);
+    chart.markers.extend(alerts::lines_of(&found.alerts));
     chart.zoom = chart::zoom(&path, &[]);
     html! {
         section {
@@ -200,6 +208,14 @@ fn counts(found: &Found, params: &Params) -> Markup {
             (chart::columns(&chart, "Events of this error over time"))
         }
     }
+}
+
+/// Alerts about this error, and those of its job that go on.
+fn alerts_of(found: &Found, now: i64) -> Markup {
+    let issue = &found.answer.detail.issue;
+    let concerns = |one: &&StoredAlert| one.alert.fingerprint == Some(issue.fingerprint) || one.alert.goes_on();
+    let alerts: Vec<StoredAlert> = found.alerts.iter().filter(concerns).cloned().collect();
+    alerts::beside(&alerts, &issue.job, now)
 }
 
 fn first_sample(found: &Found, owner: &Owner<'_>) -> Markup {

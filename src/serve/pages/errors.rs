@@ -117,7 +117,8 @@ fn head(shared: &Shared) -> Head<'static> {
     Head {
         title: "Errors",
         here: Here::Errors,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: None,
     }
 }
 

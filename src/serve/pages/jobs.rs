@@ -1,5 +1,6 @@
 //! Jobs with their health.
 
+use super::alerts;
 use super::chart::{self};
 use super::errors::{self, Columned};
 use super::layout::{self, Head, Here};
@@ -77,7 +78,8 @@ pub(super) async fn list(State(shared): At, RawQuery(raw): RawQuery) -> Shown {
     let head = Head {
         title: "Jobs",
         here: Here::Jobs,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: None,
     };
     Ok(shown(layout::page(&head, &body)))
 }
@@ -139,16 +141,19 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
         now,
     };
     let (asked, marked) = (key.clone(), key.clone());
-    let (detail, trend, markers) = tokio::join!(
+    let (detail, trend, markers, alerts) = tokio::join!(
         shared.ask(move |reader| reader.job(&asked, window.from, window.to)),
         shared.ask(move |reader| reader.trends(&trend)),
         shared.ask(move |reader| reader.markers(window.from, window.to, Some(&marked))),
+        alerts::of_job(&shared, &key, window),
     );
     let (detail, trend): (JobDetail, Trends) = (detail?, trend?);
     let path = link::job(&key);
     let job = &detail.job;
     let mut chart = errors::severity_chart(&trend);
+    let alerts = alerts?;
     chart.markers = chart::lines_of(&markers?);
+    chart.markers.extend(alerts::lines_of(&alerts));
     chart.zoom = chart::zoom(&path, &[]);
     let search = link::href(
         "/",
@@ -177,6 +182,7 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
             @if job.health_parts.is_empty() { p.hint { "Nothing takes from its health in this window." } }
             @else { ul.reasons { @for part in &job.health_parts { li { (part) } } } }
         }
+        (alerts::beside(&alerts, &key, now))
         section { h2 { "Events" } (chart::columns(&chart, "Events of this job over time by severity")) }
         section {
             h2 { "Errors with most events " a.hint href=(search) { "all of them" } }
@@ -187,7 +193,8 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
     let head = Head {
         title: &key,
         here: Here::Jobs,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: Some(&link::feed(Some(&key), None)),
     };
     Ok(shown(layout::page(&head, &body)))
 }

@@ -2,6 +2,8 @@
 
 use super::assets;
 use crate::serve::ask::{Params, Window};
+use crate::serve::follow::MOST_COUNTED;
+use crate::serve::question::Around;
 use crate::serve::time;
 use axum::response::Html;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -10,6 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Here {
     Errors,
+    Alerts,
     Trends,
     Jobs,
     Rejects,
@@ -20,8 +23,9 @@ pub(crate) enum Here {
 pub(crate) struct Head<'a> {
     pub(crate) title: &'a str,
     pub(crate) here: Here,
-    /// The store holds the shipped sample.
-    pub(crate) sample: bool,
+    pub(crate) around: Around,
+    /// Address of the feed of what is shown, without its ending, where there is one.
+    pub(crate) feed: Option<&'a str>,
 }
 
 /// A pen's trace: calm, then a jolt.
@@ -31,6 +35,7 @@ const MARK: PreEscaped<&str> = PreEscaped(
 
 const WAYS: &[(Here, &str, &str)] = &[
     (Here::Errors, "/", "Errors"),
+    (Here::Alerts, "/alerts", "Alerts"),
     (Here::Trends, "/trends", "Trends"),
     (Here::Jobs, "/jobs", "Jobs"),
     (Here::Rejects, "/rejects", "Rejects"),
@@ -48,6 +53,10 @@ pub(crate) fn page(head: &Head<'_>, body: &Markup) -> Html<String> {
                 title { (head.title) " · seismolog" }
                 link rel="icon" href=(assets::href("mark.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::href("seismolog.css"));
+                @if let Some(feed) = head.feed {
+                    link rel="alternate" type="application/atom+xml" title="Alerts (Atom)" href={ (feed) ".atom" };
+                    link rel="alternate" type="application/feed+json" title="Alerts (JSON Feed)" href={ (feed) ".json" };
+                }
                 script src=(assets::href("uplot.js")) defer {}
                 script src=(assets::href("seismolog.js")) defer {}
             }
@@ -57,10 +66,13 @@ pub(crate) fn page(head: &Head<'_>, body: &Markup) -> Html<String> {
                     a.brand href="/" { (MARK) span { "seismolog" } }
                     nav aria-label="Pages" {
                         @for (here, href, name) in WAYS {
-                            a href=(href) aria-current=[(*here == head.here).then_some("page")] { (name) }
+                            a href=(href) aria-current=[(*here == head.here).then_some("page")] {
+                                (name)
+                                @if *here == Here::Alerts { span #firing { (firing(head.around.firing)) } }
+                            }
                         }
                     }
-                    @if head.sample {
+                    @if head.around.sample {
                         span.sample title="The store holds the shipped sample logs, moved in time so that they end now." { "sample data" }
                     }
                 }
@@ -74,6 +86,18 @@ pub(crate) fn page(head: &Head<'_>, body: &Markup) -> Html<String> {
         }
     };
     Html(page.into_string())
+}
+
+/// How many alerts fire, beside the way to them.
+fn firing(count: usize) -> Markup {
+    html! {
+        @if count > 0 {
+            " " span.firing {
+                @if count >= MOST_COUNTED { (MOST_COUNTED - 1) "+" } @else { (count) }
+                span.sr { " firing" }
+            }
+        }
+    }
 }
 
 /// Windows one click away: (what `from` says, what a person reads).

@@ -38,6 +38,16 @@ pub(crate) fn job(job: &str) -> String {
     }
 }
 
+/// The feed of a job or, without one, of a team or of all, without its ending.
+pub(crate) fn feed(of_job: Option<&str>, of_team: Option<&str>) -> String {
+    match (of_job, of_team) {
+        (Some(name), _) => format!("{}/feed", job(name)),
+        // A part of a path that is only dots would be taken for a step up.
+        (None, Some(team)) => format!("/teams/{}/feed", encoded(team).replace('.', "%2E")),
+        (None, None) => "/feed".to_owned(),
+    }
+}
+
 /// A word of the search for a value: quoted where it needs to be.
 pub(crate) fn term(key: &str, value: &str) -> String {
     let plain = !value.is_empty()

@@ -2,6 +2,8 @@
 //! (times of the reader's zone, charts to point at, copying, `/` for the search).
 
 mod about;
+mod alert;
+mod alerts;
 mod assets;
 mod chart;
 mod error;
@@ -17,7 +19,7 @@ mod trends;
 mod words;
 
 use super::problem::{Kind, Problem};
-use super::question::Shared;
+use super::question::{Around, Shared};
 use super::routes::Routes;
 use axum::extract::State;
 use axum::http::header;
@@ -29,6 +31,9 @@ pub(crate) fn add(routes: &mut Routes) {
     routes.page("/", get(errors::list));
     routes.page("/errors/{id}", get(error::one));
     routes.page("/errors/{id}/state", post(error::change));
+    routes.page("/alerts", get(alerts::list));
+    routes.page("/alerts/{id}", get(alert::one));
+    routes.page("/alerts/{id}/act", post(alert::act));
     routes.page("/trends", get(trends::trends));
     routes.page("/jobs", get(jobs::list));
     routes.page("/jobs/{job}", get(jobs::one));
@@ -70,7 +75,8 @@ pub(crate) fn problem_page(problem: &Problem) -> Response {
         &layout::Head {
             title: problem.title,
             here: layout::Here::Nowhere,
-            sample: false,
+            around: Around::default(),
+            feed: None,
         },
         &body,
     );

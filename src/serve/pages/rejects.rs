@@ -43,7 +43,8 @@ pub(super) async fn list(State(shared): At, RawQuery(raw): RawQuery) -> Shown {
     let head = Head {
         title: "Rejects",
         here: Here::Rejects,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: None,
     };
     Ok(shown(layout::page(&head, &body)))
 }

@@ -69,7 +69,8 @@ pub(super) async fn trends(State(shared): At, RawQuery(raw): RawQuery) -> Shown 
     let head = Head {
         title: "Trends",
         here: Here::Trends,
-        sample: shared.parts.sample,
+        around: shared.around(),
+        feed: None,
     };
     let query = match parse_query(&q) {
         Ok(query) => query,

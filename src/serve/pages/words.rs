@@ -106,6 +106,49 @@ pub(crate) fn absolute(rfc3339: &str) -> String {
     }
 }
 
+/// A measured value: whole where it is, else with three digits that say something.
+pub(crate) fn measure(value: f64) -> String {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if !value.is_finite() || value.abs() >= EXACT {
+        return format!("{value:.2e}");
+    }
+    if value.fract() == 0.0 || value.abs() >= 100.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 2^53")]
+        let whole = value.round() as i64;
+        let sign = if whole < 0 { "−" } else { "" };
+        return format!("{sign}{}", thousands(whole.unsigned_abs()));
+    }
+    match value.abs() {
+        10.0.. => format!("{value:.1}"),
+        0.1.. => format!("{value:.2}"),
+        0.001.. => format!("{value:.4}"),
+        _ => format!("{value:.1e}"),
+    }
+}
+
+/// How often chance alone does what has this probability.
+pub(crate) fn by_chance(probability: f64) -> String {
+    if probability.is_nan() {
+        return "how often by chance is not known".to_owned();
+    }
+    if probability >= 0.01 {
+        return format!("by chance {:.0} times in 100", (probability * 100.0).min(100.0));
+    }
+    if probability < 1e-12 {
+        return "practically never by chance".to_owned();
+    }
+    // Two digits say enough of a probability.
+    let once_in = 1.0 / probability;
+    let digit = 10_f64.powf(once_in.log10().floor() - 1.0);
+    let once_in = (once_in / digit).round() * digit;
+    let (scaled, unit) = match once_in {
+        1e9.. => (once_in / 1e9, " billion"),
+        1e6.. => (once_in / 1e6, " million"),
+        _ => (once_in, ""),
+    };
+    format!("by chance once in {}{unit}", measure(scaled))
+}
+
 /// A mark for a severity, readable without colour.
 pub(crate) fn severity(severity: crate::event::Severity) -> Markup {
     let name = severity.as_str();
@@ -135,6 +178,30 @@ mod tests {
             assert_eq!(short(n), want);
         }
         assert_eq!(bytes(1536), "1.5 KB");
+    }
+
+    #[test]
+    fn measures_and_chances_are_written_for_people() {
+        for (value, want) in [
+            (12.0, "12"),
+            (1234.6, "1,235"),
+            (-3.0, "−3"),
+            (12.34, "12.3"),
+            (0.2, "0.20"),
+            (0.004, "0.0040"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(measure(value), want);
+        }
+        for (probability, want) in [
+            (0.25, "by chance 25 times in 100"),
+            (0.0005, "by chance once in 2,000"),
+            (1.0 / 1_234_567.0, "by chance once in 1.20 million"),
+            (1e-10, "by chance once in 10 billion"),
+            (0.0, "practically never by chance"),
+        ] {
+            assert_eq!(by_chance(probability), want);
+        }
     }
 
     #[test]

@@ -10,11 +10,13 @@
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `shared`: jobs that fail together, because something they share has failed.
 //! - [`replay`]: the past, played by its own time.
+//! - [`condition`]: the rules of `rules/alerts`, judged over counts by the minute.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
 //! - [`backtest`]: the judge over a file of `timestamp,value`.
 
 pub mod backtest;
 pub mod cascade;
+pub mod condition;
 pub mod failure;
 pub mod judge;
 mod notice;
@@ -25,6 +27,7 @@ pub mod watch;
 
 pub use crate::event::AlertId;
 pub use cascade::Cascades;
+pub use condition::{AlertRules, Conditions, Counted};
 pub use notice::{Alert, Follower, Level, State};
 pub use sighting::{Sighting, Subject};
 pub use watch::{Patience, Watch};

@@ -11,6 +11,7 @@
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `shared`: jobs that fail together, because something they share has failed.
 //! - [`replay`]: the past, played by its own time.
+//! - [`condition`]: the rules of `rules/alerts`, judged over counts by the minute.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
 //! - [`backtest`]: the judge over a file of `timestamp,value`.
 //! - [`notify`]: who is told of what (`rules/routes.yaml`), in which form, and the telling itself.
@@ -19,6 +20,7 @@ pub mod alerter;
 pub mod backtest;
 pub mod cascade;
 mod change;
+pub mod condition;
 pub mod failure;
 pub mod judge;
 mod notice;
@@ -33,6 +35,7 @@ pub use crate::event::AlertId;
 pub use alerter::Alerter;
 pub use cascade::Cascades;
 pub use change::{Change, ChangeKind, Judged, Piece};
+pub use condition::{AlertRules, Conditions, Counted};
 pub use notice::{Alert, Follower, Level, State};
 pub use sighting::{Sighting, Subject};
 pub use watch::{Patience, Watch};

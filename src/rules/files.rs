@@ -52,7 +52,7 @@ pub(crate) fn read(folder: &Path) -> Result<Files, Faults> {
         return Err(Faults(vec![fault(
             String::new(),
             format!("the rules folder {} holds no rules", folder.display()),
-            "put YAML files into it or into its folder `errors`, or leave --rules out to use the shipped rules",
+            "put YAML files into it or into its folders `errors` and `alerts`, or leave --rules out to use the shipped rules",
         )]));
     }
     for path in stamp.into_keys() {
@@ -78,7 +78,7 @@ pub(crate) fn read(folder: &Path) -> Result<Files, Faults> {
 /// The stamp of a folder: each rule file with its size and time of change.
 pub(crate) fn stamp(folder: &Path) -> io::Result<Stamp> {
     let mut stamp = Stamp::new();
-    for below in ["", "errors"] {
+    for below in ["", "errors", "alerts"] {
         let entries = match fs::read_dir(folder.join(below)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !below.is_empty() => continue,
@@ -112,13 +112,13 @@ pub(crate) fn stamp(folder: &Path) -> io::Result<Stamp> {
     Ok(stamp)
 }
 
-/// YAML at the top or in `errors/`; what editors leave beside it is passed over.
+/// YAML at the top, in `errors/` or in `alerts/`; what editors leave beside it is passed over.
 fn is_rule_file(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let yaml = Path::new(name)
         .extension()
         .is_some_and(|ending| ending == "yaml" || ending == "yml");
-    yaml && !name.starts_with(['.', '#']) && (folder.is_empty() || folder == "errors")
+    yaml && !name.starts_with(['.', '#']) && (folder.is_empty() || folder == "errors" || folder == "alerts")
 }
 
 fn fault(file: String, what: String, advice: &str) -> Fault {

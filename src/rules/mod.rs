@@ -1,7 +1,7 @@
 //! The top-level `rules/` folder: read, compiled, checked against its own examples, swapped whole.
 //!
 //! Comes in: YAML files, the shipped ones or those of a folder. Goes out: a [`RuleSet`]: error types, masks and
-//! ownership, dimensions and the job catalogue, all compiled. What always holds: a set is whole or it is not there; all
+//! ownership, dimensions, the job catalogue, cascades and alert rules, all compiled. What always holds: a set is whole or it is not there; all
 //! faults of a folder are found in one run, each with its file, line and remedy; every example of every rule holds.
 //! What it does not do: watch the clock or the folder (the service asks [`LiveRules::check_folder`]).
 //!
@@ -30,12 +30,12 @@ pub use self_check::{ExamplesRun, FailedExample};
 pub use told::{ToldError, ToldLine, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
-use crate::alert::Cascades;
+use crate::alert::{AlertRules, Cascades};
 use crate::alert::cascade::Known;
 use crate::alert::notify::Routes;
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use written::Compile;
@@ -59,9 +59,10 @@ pub struct RuleSet {
     errors: ErrorRules,
     identity: IdentityRules,
     dimensions: DimensionRules,
-    catalogue: JobCatalogue,
+    catalogue: Arc<JobCatalogue>,
     cascades: Arc<Cascades>,
     routes: Arc<Routes>,
+    alerts: Arc<AlertRules>,
     version: String,
 }
 
@@ -82,7 +83,8 @@ impl RuleSet {
         Self::compile(files::shipped(), Check::Full)
     }
 
-    /// The rules of a folder. Files it does not have (`masks.yaml`, …, or all of `errors/`) are the shipped ones.
+    /// The rules of a folder. Files it does not have (`masks.yaml`, `alerts/basic.yaml`, …, or all of `errors/`) are
+    /// the shipped ones.
     ///
     /// # Errors
     /// All faults found, with file, line and what to do.
@@ -100,7 +102,7 @@ impl RuleSet {
 
     fn compile(mut files: Files, check: Check) -> Result<Self, Faults> {
         let own_errors = files.keys().any(|path| path.starts_with("errors/"));
-        let own_cascades = files.contains_key("cascades.yaml");
+        let own: BTreeSet<String> = files.keys().cloned().collect();
         complete(&mut files);
         let mut faults = unknown_files(&files);
         let errors = read_errors(&files, check, &mut faults);
@@ -108,13 +110,15 @@ impl RuleSet {
         let identity = note(&mut faults, IdentityRules::from_yaml(masks, ownership, chain));
         let dimensions = note(&mut faults, DimensionRules::from_yaml(text(&files, "dimensions.yaml")));
         let catalogue = note(&mut faults, JobCatalogue::from_yaml(text(&files, "jobs.yaml")));
-        let cascades = errors.as_ref().and_then(|errors| {
-            let known = Known {
-                types: errors.iter().map(|rule| &*rule.id).collect(),
-                categories: errors.iter().map(|rule| &*rule.category).collect(),
-            };
-            // The shipped table beside error types of somebody's own names types that never come.
-            let known = (own_cascades || !own_errors).then_some(&known);
+        let catalogue = catalogue.map(Arc::new);
+        let known = errors.as_ref().map(|errors| Known {
+            types: errors.iter().map(|rule| &*rule.id).collect(),
+            categories: errors.iter().map(|rule| &*rule.category).collect(),
+        });
+        // Shipped tables beside error types of somebody's own name types that never come.
+        let known_in = |own: bool| known.as_ref().filter(|_| own || !own_errors);
+        let cascades = known.as_ref().and_then(|_| {
+            let known = known_in(own.contains("cascades.yaml"));
             note(&mut faults, Cascades::from_yaml(text(&files, "cascades.yaml"), known))
         });
         let routes = errors.as_ref().and_then(|errors| {
@@ -124,8 +128,23 @@ impl RuleSet {
             }
             note(&mut faults, Routes::from_yaml(text(&files, "routes.yaml"), &categories))
         });
-        if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades), Some(routes)) =
-            (errors, identity, dimensions, catalogue, cascades, routes)
+        let alerts = known.as_ref().and_then(|_| {
+            let written = files.iter().filter(|(path, _)| path.starts_with("alerts/"));
+            let written = written.map(|(path, text)| (path.as_str(), text.as_str()));
+            let jobs = catalogue.clone().unwrap_or_default();
+            note(&mut faults, AlertRules::read(written, |path| known_in(own.contains(path)), jobs))
+        });
+        drop(known);
+        let all = (errors, identity, dimensions, catalogue, cascades, alerts, routes);
+        if let (
+            Some(errors),
+            Some(identity),
+            Some(dimensions),
+            Some(catalogue),
+            Some(cascades),
+            Some(alerts),
+            Some(routes),
+        ) = all
         {
             if matches!(check, Check::Full) {
                 faults.extend(
@@ -143,6 +162,7 @@ impl RuleSet {
                     catalogue,
                     cascades: Arc::new(cascades),
                     routes: Arc::new(routes),
+                    alerts: Arc::new(alerts),
                     version: version(&files),
                 });
             }
@@ -187,6 +207,12 @@ impl RuleSet {
         &self.routes
     }
 
+    /// What is an alert beside failures.
+    #[must_use]
+    pub fn alerts(&self) -> &Arc<AlertRules> {
+        &self.alerts
+    }
+
     /// Twelve hex digits: the same files give the same version.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -221,7 +247,7 @@ fn complete(files: &mut Files) {
         let wanted = if path.starts_with("errors/") {
             !own_errors
         } else {
-            SINGLE.contains(&path.as_str())
+            path.starts_with("alerts/") || SINGLE.contains(&path.as_str())
         };
         if wanted {
             files.entry(path).or_insert(text);
@@ -230,7 +256,7 @@ fn complete(files: &mut Files) {
 }
 
 fn unknown_files(files: &Files) -> Vec<Fault> {
-    let known = |path: &&String| path.starts_with("errors/") || SINGLE.contains(&path.as_str());
+    let known = |path: &&String| path.starts_with("errors/") || path.starts_with("alerts/") || SINGLE.contains(&path.as_str());
     files
         .keys()
         .filter(|path| !known(path))
@@ -241,7 +267,7 @@ fn unknown_files(files: &Files) -> Vec<Fault> {
             what: "no rules file has this name".to_owned(),
             advice: match nearest(path, SINGLE.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("error types belong below errors/; the others are {}", SINGLE.join(", ")),
+                None => format!("error types belong below errors/, alert rules below alerts/; the others are {}", SINGLE.join(", ")),
             },
         })
         .collect()

@@ -8,6 +8,7 @@
 
 use super::season::Season;
 use super::{Bucket, Direction, Reading, short, tail};
+use serde::{Deserialize, Serialize};
 
 /// Windows in buckets: a tenfold step shows in one bucket of a busy series and in five of a quiet one; twenty
 /// find what grows slowly. With each, how much of its surprise counts: single buckets of real series hold
@@ -46,7 +47,7 @@ const SECONDS_OF_SLOT: f64 = 1_800.0;
 const SETTLED: u32 = 300;
 
 /// The state of one series of counts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Counts {
     /// What was counted and what was expected, bucket by bucket.
     recent: [(f32, f32); LONGEST],
@@ -57,11 +58,11 @@ pub(super) struct Counts {
     weight: f64,
     windows: [Window; WINDOWS.len()],
     /// None until the series has events enough to show a rhythm.
-    season: Option<Box<Season>>,
+    pub(super) season: Option<Box<Season>>,
 }
 
 /// What one window knows of its past.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Window {
     /// Decayed sums: `(count - expected)² - expected`, `expected²`, and the variance the first has by chance.
     beyond_poisson: f32,
@@ -96,6 +97,12 @@ impl Counts {
             }; WINDOWS.len()],
             season: None,
         }
+    }
+
+    /// Whether it can be gone on with: what was read from a store may be anything.
+    pub(super) fn is_sound(&self) -> bool {
+        let season = self.season.as_deref().is_none_or(Season::is_sound);
+        self.next < LONGEST && self.filled <= LONGEST && season
     }
 
     /// Judges a bucket, `missed` buckets after the one before it.

@@ -1,7 +1,7 @@
 //! From surprise to `firing`: a detection starts once, and ends only after a calm.
 
 /// Whether the series is in an episode, and for how long.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Episode {
     /// Buckets since the start, while firing.
     age: Option<u32>,

@@ -27,12 +27,14 @@
 
 mod count;
 mod episode;
+mod kept;
 mod measure;
 mod past;
 mod season;
 mod tail;
 
 use count::Counts;
+pub use kept::Kept;
 use episode::Episode;
 use measure::Measure;
 
@@ -260,6 +262,19 @@ impl Judge {
             return self.unchanged(State::Late);
         }
         self.unchanged(State::NoData)
+    }
+
+    /// What [`Judge::observe`] would say of a bucket, without learning from it: for a bucket that still fills. Counts
+    /// only grow, so that a spike seen early is one when the bucket is complete.
+    #[must_use]
+    pub fn foresee(&self, settings: &Settings, time: i64, seen: f64, prior: Option<f64>) -> Verdict {
+        self.clone().observe(settings, time, seen, prior)
+    }
+
+    /// Whether an episode lasts.
+    #[must_use]
+    pub fn is_firing(&self) -> bool {
+        self.episode.firing()
     }
 
     /// The start of the last bucket judged.

@@ -4,6 +4,8 @@
 //! incident is not expected again. Whether a season pays is judged from the series itself: each finished slot is
 //! compared with what the flat level, the day and the week would have said.
 
+use serde::{Deserialize, Serialize};
+
 /// Days remembered: two weeks, the least that shows a week.
 const DAYS: u16 = 14;
 /// Slots of a day: half hours. Two weeks of them are 2.7 kB a series.
@@ -21,9 +23,10 @@ const EACH_DAY: [u16; 7] = [1, 2, 3, 4, 5, 6, 7];
 const SAME_WEEKDAY: [u16; 2] = [7, 14];
 
 /// Two weeks of slots and how well they foretold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Season {
-    /// Means by slot of the two weeks; NaN where nothing was seen.
+    /// Means by slot of the two weeks; NaN where nothing was seen. Kept apart: they change twice an hour.
+    #[serde(skip)]
     means: Box<[f32]>,
     slots_of_day: u16,
     /// Number of the slot in progress, since 1970.
@@ -35,7 +38,7 @@ pub(super) struct Season {
 }
 
 /// One way to expect, and how it compares with expecting the level.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Rhythm {
     expected: f32,
     error: f32,
@@ -84,6 +87,23 @@ impl Season {
             day: Rhythm::NONE,
             week: Rhythm::NONE,
         })
+    }
+
+    /// Whether its slots are some a day can have.
+    pub(super) fn is_sound(&self) -> bool {
+        (1..=SLOTS).contains(&self.slots_of_day)
+    }
+
+    /// The means as they are kept, and the slot since which they stand so.
+    pub(super) fn weeks(&self) -> (Option<i64>, &[f32]) {
+        (self.current, &self.means)
+    }
+
+    /// Takes the means back; begins them anew where they are not of these slots.
+    pub(super) fn take_weeks(&mut self, means: Option<Vec<f32>>) {
+        let length = usize::from(self.slots_of_day) * usize::from(DAYS);
+        let fits = means.filter(|means| means.len() == length);
+        self.means = fits.unwrap_or_else(|| vec![f32::NAN; length]).into_boxed_slice();
     }
 
     /// Moves to the slot of `time` (seconds) before the bucket at that time is judged. `flat` is the level without

@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 mod backtest;
 mod picture;
+mod probe;
 mod simulate;
 
 /// Arguments of `alerts`.
@@ -20,6 +21,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Judge a file of `timestamp,value`: what would have fired, and when
     Backtest(backtest::Args),
+    /// Send a marked test alert to a destination of routes.yaml
+    Test(probe::Args),
 }
 
 /// Runs it.
@@ -30,5 +33,6 @@ pub fn run(args: Args) -> CommandResult {
     match args.command {
         Command::Simulate(args) => simulate::run(args),
         Command::Backtest(args) => backtest::run(&args),
+        Command::Test(args) => probe::run(&args),
     }
 }

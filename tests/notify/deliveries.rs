@@ -32,10 +32,10 @@ async fn a_receiver_that_hangs_holds_up_nobody_else() {
     );
     let outbox = Arc::new(Memory::default());
     for n in 0..50 {
-        outbox.put("slow", change(n, n as i64, ChangeKind::Fired));
+        outbox.put("slow", change(n, i64::from(n), ChangeKind::Fired));
     }
     for n in 0..50 {
-        outbox.put("well", change(n, n as i64, ChangeKind::Fired));
+        outbox.put("well", change(n, i64::from(n), ChangeKind::Fired));
     }
     let pace = Pace {
         patience: Duration::from_secs(60),
@@ -123,7 +123,7 @@ async fn a_receiver_that_says_when_is_not_asked_before() {
     .await;
     let outbox = Arc::new(Memory::default());
     for n in 1..4 {
-        outbox.put("it", change(n, n as i64, ChangeKind::Fired));
+        outbox.put("it", change(n, i64::from(n), ChangeKind::Fired));
     }
     let deliverer = deliverer(outbox.clone(), &only(&receiver.url), brisk());
     outbox.empty("it", LONG).await;
@@ -148,7 +148,7 @@ async fn an_answer_without_end_costs_bounded_memory_and_counts_as_taken() {
 
 /// Fails every other request by its number, and one message in a third of the tries.
 fn shaky(number: usize) -> bool {
-    number % 2 == 0 || number % 3 == 0
+    number.is_multiple_of(2) || number.is_multiple_of(3)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +223,7 @@ async fn one_message_that_never_gets_through_holds_up_only_its_own_alert() {
     let outbox = Arc::new(Memory::default());
     let mut others = Vec::new();
     for n in 0..20 {
-        let id = outbox.put("it", change(n, n as i64, ChangeKind::Fired));
+        let id = outbox.put("it", change(n, i64::from(n), ChangeKind::Fired));
         if n != 3 {
             others.push(id);
         }
@@ -261,7 +261,7 @@ async fn what_is_over_the_cap_is_summed_up_once_the_summary_was_taken_and_nothin
     .await;
     let outbox = Arc::new(Memory::default());
     let ids: Vec<i64> = (0..100)
-        .map(|n| outbox.put("it", change(n, n as i64, ChangeKind::Fired)))
+        .map(|n| outbox.put("it", change(n, i64::from(n), ChangeKind::Fired)))
         .collect();
     let text = format!(
         "destinations:\n  it: {{kind: webhook, url: '{}/hook', per_minute: 10}}\n",
@@ -295,7 +295,7 @@ async fn what_is_over_the_cap_is_summed_up_once_the_summary_was_taken_and_nothin
     }
     assert_eq!((alone.len(), in_summary.len()), (9, 91));
     for (seq, id) in ids.iter().enumerate() {
-        let summed = in_summary.contains(&(seq as i64));
+        let summed = in_summary.contains(&i64::try_from(seq).unwrap());
         let wanted = if summed {
             DeliveryOutcome::Summed
         } else {
@@ -394,7 +394,7 @@ async fn alertmanager_hears_again_what_goes_on_until_it_is_over() {
     let receiver = Receiver::start(|_, _| ok()).await;
     let outbox = Arc::new(Memory::default());
     for n in 1..=3 {
-        outbox.put("am", change(n, n as i64, ChangeKind::Fired));
+        outbox.put("am", change(n, i64::from(n), ChangeKind::Fired));
     }
     let text = format!(
         "destinations:\n  am: {{kind: alertmanager, url: '{}/prefix'}}\n",

@@ -108,11 +108,11 @@ fn hostile() -> AlertChange {
 }
 
 fn many() -> Vec<AlertChange> {
-    (0..150)
+    (0..150_u32)
         .map(|n| {
             let mut change = hostile();
-            change.seq = n;
-            change.alert.id = AlertId(n as u128);
+            change.seq = i64::from(n);
+            change.alert.id = AlertId(u128::from(n));
             change
         })
         .collect()

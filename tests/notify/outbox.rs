@@ -24,7 +24,7 @@ pub fn now() -> i64 {
 }
 
 /// Alert number `n` after a change.
-pub fn change(n: u128, seq: i64, kind: ChangeKind) -> AlertChange {
+pub fn change(n: u32, seq: i64, kind: ChangeKind) -> AlertChange {
     let over = matches!(kind, ChangeKind::Resolved | ChangeKind::Closed);
     let at = jiff::Timestamp::from_millisecond(now()).unwrap().to_string();
     AlertChange {
@@ -34,11 +34,15 @@ pub fn change(n: u128, seq: i64, kind: ChangeKind) -> AlertChange {
         by: None,
         note: None,
         alert: Alert {
-            id: AlertId(n),
+            id: AlertId(u128::from(n)),
             rule: "job_failed".into(),
             level: Level::Basic,
             state: if over { State::Resolved } else { State::Firing },
-            severity: if n % 2 == 0 { Severity::Critical } else { Severity::High },
+            severity: if n.is_multiple_of(2) {
+                Severity::Critical
+            } else {
+                Severity::High
+            },
             title: format!("job-{n} failed: CheckpointException: Checkpoint expired before completing."),
             job_name: Some(format!("job-{n}")),
             job_id: None,
@@ -63,7 +67,7 @@ pub fn change(n: u128, seq: i64, kind: ChangeKind) -> AlertChange {
 impl Memory {
     pub fn put(&self, destination: &str, change: AlertChange) -> i64 {
         let mut rows = self.rows.lock().unwrap();
-        let id = rows.len() as i64 + 1;
+        let id = i64::try_from(rows.len()).unwrap() + 1;
         rows.push(Row {
             out: Outgoing {
                 id,

@@ -108,11 +108,17 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The line of a key inside the rule that begins at `from`.
+    /// The line of a key inside what begins at `from`: up to the next that is as far to the left.
     fn find(&self, key: &str, from: usize) -> Option<usize> {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let begun = self.lines.get(from - 1).map_or(0, |line| indent(line));
+        let inside = |line: &str| {
+            let text = line.trim_start();
+            text.is_empty() || text.starts_with('#') || indent(line) > begun
+        };
         let rule = self.lines.iter().enumerate().skip(from - 1);
         rule.enumerate()
-            .take_while(|(at, (_, line))| *at == 0 || !line.starts_with('-'))
+            .take_while(|(at, (_, line))| *at == 0 || inside(line))
             .find(|(_, (_, line))| starts_key(line, key))
             .map(|(_, (number, _))| number + 1)
     }

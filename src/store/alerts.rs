@@ -259,14 +259,14 @@ pub trait Outbox: Send + Sync {
         Ok(due)
     }
     /// Of each alert that goes on and was told to a destination, the change it was told last; at most `limit`. For
-    /// receivers that forget what is not said again. An outbox that cannot say leaves it to the deliverer's memory,
+    /// receivers that forget what is not said again. `None`: it cannot say, and leaves it to the deliverer's memory,
     /// which ends with the process.
     ///
     /// # Errors
     /// The store could not be read.
-    fn goes_on(&self, destination: &str, limit: usize) -> Result<Vec<AlertChange>, EditError> {
+    fn goes_on(&self, destination: &str, limit: usize) -> Result<Option<Vec<AlertChange>>, EditError> {
         let _ = (destination, limit);
-        Ok(Vec::new())
+        Ok(None)
     }
     /// Notes what came of a try; `again_at` is when it is tried again, where it is.
     ///

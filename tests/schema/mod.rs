@@ -1,6 +1,6 @@
 //! The little of JSON Schema that our schemas use. A word it does not know is an error, so that nothing passes unseen.
 
-#![allow(unreachable_pub, reason = "each test file uses its part")]
+#![allow(unreachable_pub, dead_code, reason = "each test file uses its part")]
 
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -60,6 +60,22 @@ fn look(place: &str, schema: &Value, value: &Value, faults: &mut Vec<String>) {
             "maxItems" => value
                 .as_array()
                 .is_some_and(|items| items.len() as u64 <= wanted.as_u64().unwrap()),
+            "minItems" => value
+                .as_array()
+                .is_some_and(|items| items.len() as u64 >= wanted.as_u64().unwrap()),
+            // Characters, as the standard has it.
+            "maxLength" => value
+                .as_str()
+                .is_some_and(|text| text.chars().count() as u64 <= wanted.as_u64().unwrap()),
+            "minLength" => value
+                .as_str()
+                .is_some_and(|text| text.chars().count() as u64 >= wanted.as_u64().unwrap()),
+            "const" => value == wanted,
+            "anyOf" => wanted
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|one| self::faults(one, value).is_empty()),
             "enum" => wanted.as_array().unwrap().contains(value),
             "minimum" => value.as_f64().is_some_and(|number| number >= wanted.as_f64().unwrap()),
             "multipleOf" => value

@@ -153,18 +153,18 @@ impl Shared {
         }
     }
 
-    /// What goes on and was told to a destination.
-    pub(super) async fn goes_on(&self, destination: &str, most: usize) -> BTreeMap<AlertId, AlertChange> {
+    /// What goes on and was told to a destination, where the outbox can say.
+    pub(super) async fn goes_on(&self, destination: &str, most: usize) -> Option<BTreeMap<AlertId, AlertChange>> {
         let outbox = Arc::clone(&self.outbox);
         let name = destination.to_owned();
         let asked = tokio::task::spawn_blocking(move || outbox.goes_on(&name, most));
         match asked.await {
-            Ok(Ok(all)) => all.into_iter().map(|change| (change.alert.id, change)).collect(),
+            Ok(Ok(all)) => Some(all?.into_iter().map(|change| (change.alert.id, change)).collect()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "what goes on could not be read; it is said again from memory");
-                BTreeMap::new()
+                None
             }
-            Err(_) => BTreeMap::new(),
+            Err(_) => None,
         }
     }
 }
@@ -221,7 +221,8 @@ impl Dispatch {
                     "a bug ended the turn of a destination; it begins anew"
                 );
                 if let Some(name) = name {
-                    self.idle.insert(name.clone(), Lane::new(name));
+                    let lane = Lane::new(name.clone(), self.shared.pace.minute);
+                    self.idle.insert(name, lane);
                 }
             }
         }
@@ -244,7 +245,9 @@ impl Dispatch {
                 continue;
             }
             let batch = batches.remove(name).unwrap_or_default();
-            let mut lane = self.idle.remove(name).unwrap_or_else(|| Lane::new(name.clone()));
+            let minute = self.shared.pace.minute;
+            let kept = self.idle.remove(name);
+            let mut lane = kept.unwrap_or_else(|| Lane::new(name.clone(), minute));
             let free = lane.free(batch, wall);
             if free.is_empty() && !lane.has_to_resay(&destination.kind, now) {
                 self.idle.insert(name.clone(), lane);

@@ -4,6 +4,7 @@ use super::source::{Reach, Sourced, Unreached, address};
 use super::template::Templates;
 use lettre::message::Mailbox;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// Somebody to tell.
 #[derive(Debug, Clone)]
@@ -112,6 +113,19 @@ impl Kind {
             Kind::Webhook | Kind::Alertmanager | Kind::PagerDuty => None,
             Kind::Slack | Kind::Feishu | Kind::Email(_) => NonZeroU32::new(30),
             Kind::DingTalk | Kind::WeCom => NonZeroU32::new(20),
+        }
+    }
+}
+
+impl Kind {
+    /// The least time between two messages: Feishu takes 5 a second, Slack one.
+    pub(super) fn gap(&self) -> Duration {
+        match self {
+            Kind::Slack => Duration::from_millis(1_000),
+            Kind::Feishu => Duration::from_millis(250),
+            Kind::Webhook | Kind::Alertmanager | Kind::PagerDuty | Kind::DingTalk | Kind::WeCom | Kind::Email(_) => {
+                Duration::ZERO
+            }
         }
     }
 }

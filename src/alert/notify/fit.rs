@@ -1,8 +1,10 @@
 //! Text that has to fit: what is cut shows that it was.
 
+use serde_json::Value;
+
 /// At most so many characters; what is longer ends with `…`.
 pub(super) fn chars(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
+    if text.chars().nth(most).is_none() {
         return text.to_owned();
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
@@ -10,8 +12,31 @@ pub(super) fn chars(text: &str, most: usize) -> String {
 
 /// One line of it: control characters become spaces.
 pub(super) fn line(text: &str, most: usize) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    chars(clean.trim(), most)
+    let clean = text
+        .trim()
+        .chars()
+        .take(most + 1)
+        .map(|c| if c.is_control() { ' ' } else { c });
+    chars(&clean.collect::<String>(), most)
+}
+
+/// Cuts texts to so many characters and lists to so many entries, at any depth; says whether it cut anything.
+pub(super) fn json(value: &mut Value, longest: usize, most: usize) -> bool {
+    match value {
+        Value::String(text) if text.chars().nth(longest).is_some() => {
+            *text = chars(text, longest);
+            true
+        }
+        Value::Array(items) => {
+            let cut = items.len() > most;
+            items.truncate(most);
+            items.iter_mut().fold(cut, |cut, item| json(item, longest, most) || cut)
+        }
+        Value::Object(fields) => fields
+            .iter_mut()
+            .fold(false, |cut, (_, field)| json(field, longest, most) || cut),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Lines and what always stands last, in at most so many bytes. Lines that do not fit are left out from the end; `more`
@@ -67,7 +92,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_longer_than_allowed(all in proptest::collection::vec("\\PC{0,40}", 0..20), last in "\\PC{0,30}", most in 8_usize..400) {
-            prop_assert!(lines(&all, &last, most, |n| format!("… {n} more")).len() <= most);
+            let fitted = lines(&all, &last, most, |n| format!("… {n} more"));
+            prop_assert!(fitted.len() <= most);
             for text in &all {
                 prop_assert!(bytes(text, most).len() <= most);
                 prop_assert!(chars(text, most).chars().count() <= most);

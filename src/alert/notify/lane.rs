@@ -8,7 +8,7 @@ use super::deliver::Shared;
 use super::destination::{Destination, Kind};
 use super::pace::MOST_TRIES;
 use super::rate::Rate;
-use super::telling::{Telling, ends};
+use super::telling::ends;
 use super::to::Verdict;
 use crate::clock::Clock;
 use crate::event::{AlertId, EventTime};
@@ -41,10 +41,10 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new(name: String, minute: Duration) -> Self {
         Self {
             name,
-            rate: Rate::default(),
+            rate: Rate::new(minute),
             held: HashMap::new(),
             failures: 0,
             rests_until: None,
@@ -93,10 +93,15 @@ impl Lane {
                 None => 1,
             };
             let told: Vec<Outgoing> = queue.drain(..take).collect();
-            self.rate.count_where(destination.per_minute.is_some(), now);
+            if destination.per_minute.is_some() {
+                self.rate.count(now);
+            }
             let verdict = shared.tell(&destination, &told).await;
             if !self.conclude(&told, &verdict, &destination, &shared).await {
                 break;
+            }
+            if !queue.is_empty() {
+                tokio::time::sleep(destination.kind.gap()).await;
             }
         }
         if self.has_to_resay(&destination.kind, Instant::now()) {
@@ -131,6 +136,8 @@ impl Lane {
             Verdict::Refused(_) => self.failures = 0,
         }
         let mut notes = Vec::with_capacity(told.len());
+        // One for all of a summary, so that it stays one.
+        let jitter = rand::random();
         for one in told {
             let attempt = one.attempts.saturating_add(1);
             let (outcome, detail, again_at) = match verdict {
@@ -141,10 +148,7 @@ impl Lane {
                 Verdict::Taken(said) => (DeliveryOutcome::Delivered, said.clone(), None),
                 Verdict::Refused(why) => (DeliveryOutcome::GivenUp, why.clone(), None),
                 Verdict::Again { why, after } => {
-                    let pause = shared
-                        .pace
-                        .pause(attempt, rand::random())
-                        .max(after.unwrap_or_default());
+                    let pause = shared.pace.pause(attempt, jitter).max(after.unwrap_or_default());
                     let again_at = now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
                     if tried_for_too_long(one, attempt, again_at, shared.pace.give_up) {
                         let why = format!("tried {attempt} times, last: {why}");
@@ -189,8 +193,8 @@ impl Lane {
 
     /// Says again what goes on. What came of it is noted nowhere: it is said again soon.
     async fn resay(&mut self, destination: &Destination, shared: &Arc<Shared>) {
-        let mut goes_on = shared.goes_on(&self.name, MOST_RESAID).await;
-        goes_on.append(&mut self.goes_on.take().unwrap_or_default());
+        let remembered = self.goes_on.take().unwrap_or_default();
+        let goes_on = shared.goes_on(&self.name, MOST_RESAID).await.unwrap_or(remembered);
         let all: Vec<&AlertChange> = goes_on.values().collect();
         for some in all.chunks(AT_ONCE) {
             if shared.is_stopping() {
@@ -207,14 +211,6 @@ impl Lane {
         }
         self.goes_on = Some(goes_on);
         self.resay_at = Instant::now() + shared.pace.resay;
-    }
-}
-
-impl Rate {
-    fn count_where(&mut self, capped: bool, now: Instant) {
-        if capped {
-            self.count(now);
-        }
     }
 }
 

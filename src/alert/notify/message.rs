@@ -77,10 +77,8 @@ fn of_one(destination: &Destination, change: &AlertChange, telling: &Telling<'_>
     let language = destination.language;
     let own = |part| destination.templates.render(part, change, telling, language);
     let alert = &change.alert;
-    let title = own(Part::Title).map_or_else(
-        || format!("{}{}{}", language.change(change.change), language.colon(), alert.title),
-        |own| own,
-    );
+    let said = || format!("{}{}{}", language.change(change.change), language.colon(), alert.title);
+    let title = own(Part::Title).unwrap_or_else(said);
     let mut links = Vec::new();
     if let Some(url) = telling.alert_url(change) {
         links.push((language.word(Word::OpenAlert), url));

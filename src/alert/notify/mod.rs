@@ -36,7 +36,7 @@ mod words;
 pub use deliver::{Deliverer, LiveRoutes, start};
 pub use destination::{Destination, Kind, Language};
 pub use pace::Pace;
-pub use routes::Routes;
+pub use routes::{Categories, Routes};
 pub use source::{Reach, Sourced, Unreached};
 pub use telling::Telling;
 pub use to::{Request, Verdict};

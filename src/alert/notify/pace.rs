@@ -19,6 +19,8 @@ pub struct Pace {
     pub give_up: Duration,
     /// Between two sayings of what goes on, to receivers that forget.
     pub resay: Duration,
+    /// What counts as a minute where a destination has a cap.
+    pub minute: Duration,
 }
 
 impl Default for Pace {
@@ -32,6 +34,7 @@ impl Default for Pace {
             give_up: Duration::from_secs(86_400),
             // Alertmanager's docs ask for every 30 seconds to 3 minutes; its resolve_timeout is 5 minutes.
             resay: Duration::from_secs(60),
+            minute: Duration::from_secs(60),
         }
     }
 }

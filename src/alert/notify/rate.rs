@@ -5,19 +5,29 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// The sendings of the last minute. At most so many stand in any 60 seconds, wherever these begin.
-#[derive(Debug, Default)]
+/// The sendings of the last minute. No more stand in any minute, wherever it begins.
+#[derive(Debug)]
 pub(super) struct Rate {
+    minute: Duration,
     sent: VecDeque<Instant>,
 }
 
 impl Rate {
+    pub(super) fn new(minute: Duration) -> Self {
+        Self {
+            minute,
+            sent: VecDeque::new(),
+        }
+    }
+
     /// How many may be sent now; no limit where `None`.
     pub(super) fn left(&mut self, per_minute: Option<NonZeroU32>, now: Instant) -> Option<usize> {
         let most = usize::try_from(per_minute?.get()).unwrap_or(usize::MAX);
-        while self.sent.front().is_some_and(|at| now.duration_since(*at) >= MINUTE) {
+        while self
+            .sent
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= self.minute)
+        {
             self.sent.pop_front();
         }
         Some(most.saturating_sub(self.sent.len()))
@@ -25,7 +35,7 @@ impl Rate {
 
     /// When the next may be sent, once none is left.
     pub(super) fn free_at(&self) -> Option<Instant> {
-        self.sent.front().map(|at| *at + MINUTE)
+        self.sent.front().map(|at| *at + self.minute)
     }
 
     /// One was sent.
@@ -40,7 +50,7 @@ mod tests {
 
     #[test]
     fn no_minute_wherever_it_begins_holds_more_than_was_asked_for() {
-        let mut rate = Rate::default();
+        let mut rate = Rate::new(Duration::from_secs(60));
         let three = NonZeroU32::new(3);
         let begun = Instant::now();
         let mut sent = Vec::new();

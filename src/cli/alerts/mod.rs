@@ -7,6 +7,7 @@ mod act;
 mod backtest;
 mod list;
 mod picture;
+mod probe;
 mod show;
 mod simulate;
 
@@ -34,6 +35,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Judge a file of `timestamp,value`: what would have fired, and when
     Backtest(backtest::Args),
+    /// Send a marked test alert to a destination of routes.yaml
+    Test(probe::Args),
 }
 
 /// Runs it.
@@ -49,5 +52,6 @@ pub fn run(args: Args) -> CommandResult {
         Some(Command::Resolve(args)) => act::resolve(&args),
         Some(Command::Simulate(args)) => simulate::run(args),
         Some(Command::Backtest(args)) => backtest::run(&args),
+        Some(Command::Test(args)) => probe::run(&args),
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn routes(text: &str, categories: &Categories<'_>) -> Result<Routes, 
             routes.destinations = destinations(&mut reading, text, file);
             let named: HashSet<String> = names(file);
             routes.routes = route::each(&mut reading, text, file, &named, categories);
-            routes.otherwise = route::otherwise(&mut reading, file, &named);
+            routes.otherwise = route::otherwise(&mut reading, text, file, &named);
         }
         other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sequence(_) | Value::Tagged(_)) => {
             let advice = "the file has destinations, routes and default";

@@ -60,18 +60,22 @@ pub(super) fn each(
     routes
 }
 
-pub(super) fn otherwise(reading: &mut Reading<'_>, file: &Mapping, named: &HashSet<String>) -> Target {
+pub(super) fn otherwise(reading: &mut Reading<'_>, text: &str, file: &Mapping, named: &HashSet<String>) -> Target {
+    let line = text
+        .lines()
+        .position(|line| line.starts_with("default:"))
+        .map(|at| at + 1);
     match file.get("default") {
         None | Some(Value::Null) => Target::default(),
         Some(Value::Mapping(written)) => {
-            reading.enter_at("default", None);
+            reading.enter_at("default", line);
             reading.known_keys(written, &["to", "changes"]);
             let target = target(reading, written, named);
             reading.leave();
             target
         }
         Some(_) => {
-            reading.enter_at("default", None);
+            reading.enter_at("default", line);
             let to = reading.texts(file, "default");
             let to = known_names(reading, "default", to, named);
             reading.leave();

@@ -13,7 +13,7 @@ mod wecom;
 
 pub use email::Letter;
 pub use verdict::Verdict;
-pub(super) use verdict::{of_answer, of_code, of_status};
+pub(super) use verdict::of_answer;
 
 use super::destination::{Destination, Kind};
 use super::source::{Reach, shown};

@@ -44,7 +44,7 @@ pub(in super::super) fn of_answer(kind: &Kind, status: u16, after: Option<Durati
 }
 
 /// Of a status: 408, 425, 429 and 5xx pass; other 4xx do not, and redirects are not followed, as they may lead anywhere.
-pub(in super::super) fn of_status(status: u16, after: Option<Duration>, body: &[u8]) -> Verdict {
+fn of_status(status: u16, after: Option<Duration>, body: &[u8]) -> Verdict {
     let said = format!("answered {status}{}", repeated(body));
     match status {
         200..=299 => Verdict::Taken(said),
@@ -58,7 +58,7 @@ pub(in super::super) fn of_status(status: u16, after: Option<Duration>, body: &[
 }
 
 /// Of a code inside a 200: 0 is taken.
-pub(in super::super) fn of_code(body: &[u8], keys: &[&str], passes: fn(i64) -> Option<Duration>) -> Verdict {
+fn of_code(body: &[u8], keys: &[&str], passes: fn(i64) -> Option<Duration>) -> Verdict {
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     let code = keys
         .iter()

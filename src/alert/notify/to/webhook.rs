@@ -4,21 +4,29 @@
 //! HMAC-SHA256 of `SECONDS.BODY` under the secret: check it over the bytes as received, and refuse an old `t`.
 
 use super::super::destination::Destination;
+use super::super::fit;
 use super::super::source::Reach;
 use super::super::telling::Telling;
 use super::{Call, sign};
 use crate::store::AlertChange;
 use serde_json::{Value, json};
 
+/// Characters of a text and entries of a list in a change; what is longer is cut, and `cut` says so.
+const WHOLE: (usize, usize) = (4_000, 100);
+/// The same in a summary, which has as many entries as it sums up.
+const SHORT: (usize, usize) = (240, usize::MAX);
+
 pub(super) fn call(destination: &Destination, reach: &Reach, telling: &Telling<'_>) -> Call {
-    let mut body = match telling.single() {
-        Some(change) => whole(change, telling),
-        None => summary(telling),
+    let (mut body, (longest, most)) = match telling.single() {
+        Some(change) => (whole(change, telling), WHOLE),
+        None => (summary(telling), SHORT),
     };
+    let cut = fit::json(&mut body, longest, most);
     if let Some(body) = body.as_object_mut() {
         body.insert("key".to_owned(), telling.key.into());
         body.insert("destination".to_owned(), destination.name.as_str().into());
         body.insert("test".to_owned(), telling.test.into());
+        body.insert("cut".to_owned(), cut.into());
     }
     let mut call = Call::new(reach.url.clone(), &body);
     call.headers.push(("Idempotency-Key", telling.key.to_owned()));

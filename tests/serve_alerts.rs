@@ -470,7 +470,7 @@ mod stream {
             let mut follower = Follower::connect(&address, "/api/v1/alerts/stream", "");
             // Longer than a connection on which nothing happens lives.
             let (_keep, hear) = std::sync::mpsc::sync_channel::<()>(1);
-            drop(hear.recv_timeout(Duration::from_millis(2500)));
+            let _ = hear.recv_timeout(Duration::from_millis(2500));
             alerts.happens(ChangeKind::Resolved);
             assert_eq!(follower.event().unwrap().name, "resolved");
             assert!(follower.comments >= 4, "{} heartbeats in 2.5 s", follower.comments);
@@ -511,7 +511,7 @@ mod stream {
             let (_keep, hear) = std::sync::mpsc::sync_channel::<()>(1);
             for _ in 0..50 {
                 alerts.happens(ChangeKind::Updated);
-                drop(hear.recv_timeout(Duration::from_millis(100)));
+                let _ = hear.recv_timeout(Duration::from_millis(100));
                 if connect().head.starts_with("http/1.1 200") {
                     return;
                 }

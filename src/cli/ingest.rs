@@ -155,10 +155,7 @@ pub(super) fn load_rules(folder: Option<&Path>) -> Result<RuleSet, Failure> {
 
 /// The store of a folder, for writing.
 pub(super) fn open_store(folder: &Path) -> Result<Store, Failure> {
-    Store::open(folder, StoreOptions::default()).map_err(|error| {
-        let advice = error.advice();
-        Failure::new(error.exit(), anyhow::anyhow!("{error}; {advice}"))
-    })
+    Store::open(folder, StoreOptions::default()).map_err(not_opened)
 }
 
 /// The store of a folder, for reading; a service may be running on it.

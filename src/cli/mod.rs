@@ -52,7 +52,7 @@ enum Command {
     /// Counts over time by a dimension
     Trends(trends::Args),
     /// Alerts: list and answer them; see what would have been one
-    Alerts(alerts::Args),
+    Alerts(Box<alerts::Args>),
     /// Jobs with their health
     Jobs(jobs::Args),
     /// List, check and test the rules
@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Search(args) => search::run(args),
         Command::Trends(args) => trends::run(args),
-        Command::Alerts(args) => alerts::run(args),
+        Command::Alerts(args) => alerts::run(*args),
         Command::Jobs(args) => jobs::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),

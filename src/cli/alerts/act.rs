@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 /// Arguments of all three.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Its id: 32 hexadecimal digits
     id: AlertId,
     /// Who says it
@@ -33,7 +33,7 @@ pub struct Args {
 /// Arguments of `silence`.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("end").required(true).args(["lasting", "until"])))]
-pub struct Silence {
+pub(super) struct Silence {
     #[command(flatten)]
     act: Args,
     /// How long: 1h, 4h, 1d
@@ -48,7 +48,7 @@ pub struct Silence {
 ///
 /// # Errors
 /// When it cannot be done; the failure says why and how the process ends.
-pub fn ack(args: &Args) -> CommandResult {
+pub(super) fn ack(args: &Args) -> CommandResult {
     args.say("ack", &[])
 }
 
@@ -56,7 +56,7 @@ pub fn ack(args: &Args) -> CommandResult {
 ///
 /// # Errors
 /// When it cannot be done; the failure says why and how the process ends.
-pub fn resolve(args: &Args) -> CommandResult {
+pub(super) fn resolve(args: &Args) -> CommandResult {
     args.say("resolve", &[])
 }
 
@@ -64,7 +64,7 @@ pub fn resolve(args: &Args) -> CommandResult {
 ///
 /// # Errors
 /// When it cannot be done; the failure says why and how the process ends.
-pub fn silence(args: &Silence) -> CommandResult {
+pub(super) fn silence(args: &Silence) -> CommandResult {
     args.act.say(
         "silence",
         &[("for", args.lasting.as_deref()), ("until", args.until.as_deref())],

@@ -1,9 +1,9 @@
 //! `seismolog alerts` without more: the list.
 
 use crate::alert::{Level, State};
+use crate::cli::CommandResult;
 use crate::cli::output::{Cell, Listing, OutputArgs, Tone, left, right, shortened};
 use crate::cli::search::{Answers, FromArgs, WindowArgs, ago, answered, items, refused, text};
-use crate::cli::{CommandResult, Failure};
 use crate::serve::time;
 use crate::store::AlertsAsk;
 use clap::builder::PossibleValuesParser;
@@ -11,7 +11,9 @@ use serde_json::Value;
 
 /// Arguments of the list.
 #[derive(Debug, Default, clap::Args)]
-pub struct Args {
+// Those of the command around it are a group of the same name.
+#[group(skip)]
+pub(super) struct Args {
     /// Those in one of these states, with commas between them [default: all]
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
     state: Vec<String>,
@@ -45,7 +47,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When it cannot be done; the failure says why and how the process ends.
-pub fn run(args: &Args) -> CommandResult {
+pub(super) fn run(args: &Args) -> CommandResult {
     let window = args.window.read()?;
     let answer = match args.from.open_alerts()? {
         Answers::Store(reader) => {

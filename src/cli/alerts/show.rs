@@ -8,12 +8,11 @@ use crate::cli::{CommandResult, Exit, Failure};
 use crate::clock::Clock;
 use anyhow::Context as _;
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 /// Arguments of `alerts show`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Its id: 32 hexadecimal digits
     id: AlertId,
     #[command(flatten)]
@@ -26,7 +25,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When it cannot be done; the failure says why and how the process ends.
-pub fn run(args: &Args) -> CommandResult {
+pub(super) fn run(args: &Args) -> CommandResult {
     let answer = match args.from.open_alerts()? {
         Answers::Store(reader) => answered(reader.alert(args.id))?,
         Answers::Server(client) => client.get(&format!("alerts/{}", args.id), &[]).map_err(refused)?,
@@ -109,12 +108,12 @@ impl Told {
             return;
         }
         let clean: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // Writing to a text cannot fail.
-        drop(if name.is_empty() {
-            writeln!(self.0, "{clean}")
+        let line = if name.is_empty() {
+            format!("{clean}\n")
         } else {
-            writeln!(self.0, "  {name:10} {clean}")
-        });
+            format!("  {name:10} {clean}\n")
+        };
+        self.0.push_str(&line);
     }
 
     fn part<'v>(&mut self, head: &str, rows: impl Iterator<Item = &'v Value>, row: impl Fn(&Value) -> String) {

@@ -140,6 +140,8 @@ fn header_of(found: &Found) -> Markup {
                 div { dt { @if alert.expected.is_some() || alert.reason.is_some() { "Value" } @else { "Events of the root" } } dd { (words::measure(alert.value)) } }
                 @if let Some(expected) = alert.expected { div { dt { "Expected" } dd { (words::measure(expected)) } } }
             }
+            // On a narrow screen the forms stand far below.
+            @if found.editable { p.to-people { a href="#people" { "Acknowledge, silence, resolve" } } }
         }
     }
 }
@@ -407,7 +409,7 @@ fn people(found: &Found) -> Markup {
         .as_deref()
         .filter(|until| time::millis(until).is_some_and(|at| at > found.now));
     html! {
-        section.people {
+        section.people #people {
             h2 { "What people say" }
             @if let Some(seen) = &stored.acknowledged {
                 p { "Acknowledged" @if let Some(by) = &seen.by { " by " strong { (by) } } " " span.hint { (words::ago(&seen.at, found.now)) } }

@@ -2,9 +2,10 @@
 //!
 //! Comes in: sightings of one subject, in any order. Goes out: which error is the root, and the others in the order they
 //! were first seen. What always holds: the order of arrival changes nothing; at most [`Failure::MEMBERS`] kinds of
-//! errors are kept apart, those beyond are counted together.
+//! errors are kept, those beyond are passed over.
 
-use super::{Cascades, Sighting, Subject};
+use super::usual::Rate;
+use super::{Cascades, Sighting};
 use crate::event::{EventTime, Group, Part, Severity};
 use crate::identity::Identity;
 use std::cmp::Reverse;
@@ -26,14 +27,14 @@ pub struct Member {
     pub count: u64,
     /// Whether one of them says that a job or a task has failed.
     pub failed: bool,
+    /// Whether it came as it does day by day: then it most likely has nothing to do with the failure.
+    pub usual: bool,
 }
 
 /// What was seen of one failure.
 #[derive(Debug, Clone, Default)]
 pub struct Failure {
     members: BTreeMap<(Arc<str>, Option<String>), Member>,
-    /// Events of kinds beyond [`Failure::MEMBERS`].
-    uncounted: u64,
 }
 
 /// How little an error tells about why; the root is the least.
@@ -43,6 +44,8 @@ enum Standing {
     Root,
     /// A consequence or wrapper, but it says more than that something failed.
     Symptom,
+    /// It comes day by day, without a failure too.
+    Usual,
     /// Noise that is what happened where nothing else says.
     LastResort,
     /// It only tells a state.
@@ -55,62 +58,54 @@ impl Failure {
     /// Kinds of errors kept apart. The largest real failures have some 30.
     pub const MEMBERS: usize = 256;
 
-    /// Takes in a sighting.
-    pub fn see(&mut self, seen: &Sighting) {
-        let key = (Arc::clone(&seen.identity.error_type), seen.identity.exception.clone());
-        if !self.members.contains_key(&key) && self.members.len() >= Self::MEMBERS {
-            self.uncounted = self.uncounted.saturating_add(seen.count);
-            return;
-        }
-        let fresh = || Member {
+    /// Takes in a sighting that came so often.
+    pub(super) fn see(&mut self, seen: &Sighting, rate: Rate) {
+        self.add(Member {
             identity: Arc::clone(&seen.identity),
-            job_id: None,
+            job_id: seen.job_id.clone(),
             first: seen.first,
             last: seen.last,
-            count: 0,
-            failed: false,
-        };
-        let member = self.members.entry(key).or_insert_with(fresh);
-        let order = |first: EventTime, identity: &Identity| (first, identity.fingerprint);
-        if order(seen.first, &seen.identity) < order(member.first, &member.identity) {
-            member.first = seen.first;
-            member.identity = Arc::clone(&seen.identity);
-        }
-        member.last = member.last.max(seen.last);
-        member.failed |= seen.failed;
-        member.count = member.count.saturating_add(seen.count);
-        if member.job_id.is_none() {
-            member.job_id.clone_from(&seen.job_id);
-        }
+            count: seen.count,
+            failed: seen.failed,
+            usual: rate == Rate::Usual && !seen.failed,
+        });
     }
 
     /// Takes in all of another failure that turned out to be this one.
     pub fn join(&mut self, other: Failure) {
-        self.uncounted = self.uncounted.saturating_add(other.uncounted);
         for member in other.members.into_values() {
-            self.see(&Sighting {
-                subject: Subject::Process("".into()),
-                job_id: member.job_id,
-                identity: member.identity,
-                first: member.first,
-                last: member.last,
-                count: member.count,
-                failed: member.failed,
-            });
+            self.add(member);
         }
+    }
+
+    fn add(&mut self, member: Member) {
+        let key = (
+            Arc::clone(&member.identity.error_type),
+            member.identity.exception.clone(),
+        );
+        let is_full = self.members.len() >= Self::MEMBERS;
+        match self.members.get_mut(&key) {
+            Some(known) => known.join(member),
+            None if is_full => {}
+            None => {
+                self.members.insert(key, member);
+            }
+        }
+    }
+
+    /// Whether an error of this kind was seen.
+    #[must_use]
+    pub fn knows(&self, identity: &Identity) -> bool {
+        let same = |member: &Member| {
+            member.identity.error_type == identity.error_type && member.identity.exception == identity.exception
+        };
+        self.members.values().any(same)
     }
 
     /// Whether an error of this group was seen: the same failure, told by others, may lose its message.
     #[must_use]
     pub fn has(&self, group: Group) -> bool {
         self.members.values().any(|member| member.identity.group == group)
-    }
-
-    /// Events in all.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        let counted = self.members.values().map(|member| member.count);
-        counted.fold(self.uncounted, u64::saturating_add)
     }
 
     /// The first event.
@@ -131,6 +126,7 @@ impl Failure {
         let others = self
             .members
             .values()
+            .filter(|member| !member.usual)
             .map(|member| (&*member.identity.error_type, member.first.nanos()));
         self.members.values().min_by_key(|member| {
             let identity = &member.identity;
@@ -147,28 +143,46 @@ impl Failure {
         })
     }
 
-    /// All but the root, in the order they were first seen, noise left out.
+    /// All but the root, in the order they were first seen, noise and what comes day by day left out.
     #[must_use]
-    pub fn followers(&self, cascades: &Cascades) -> Vec<&Member> {
-        let root = self.root(cascades).map(|root| root.identity.fingerprint);
-        let is_follower =
-            |member: &&Member| member.identity.part != Part::Noise && Some(member.identity.fingerprint) != root;
+    pub fn followers(&self, root: &Member) -> Vec<&Member> {
+        let root = root.identity.fingerprint;
+        let is_follower = |member: &&Member| tells(member) && member.identity.fingerprint != root;
         let mut followers: Vec<&Member> = self.members.values().filter(is_follower).collect();
         followers.sort_by_key(|member| (member.first, member.identity.fingerprint));
         followers
     }
 
-    /// The worst of what is no noise.
+    /// The worst of what is no noise and does not come day by day.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        let told = self
-            .members
-            .values()
-            .filter(|member| member.identity.part != Part::Noise);
+        let told = self.members.values().filter(|member| tells(member));
         told.map(|member| member.identity.severity)
             .max()
             .unwrap_or(Severity::Info)
     }
+}
+
+impl Member {
+    fn join(&mut self, other: Member) {
+        let order = |member: &Member| (member.first, member.identity.fingerprint);
+        if order(&other) < order(self) {
+            self.first = other.first;
+            self.identity = other.identity;
+        }
+        self.last = self.last.max(other.last);
+        self.count = self.count.saturating_add(other.count);
+        self.failed |= other.failed;
+        self.usual &= other.usual;
+        if self.job_id.is_none() {
+            self.job_id = other.job_id;
+        }
+    }
+}
+
+/// Whether it says anything of the failure.
+fn tells(member: &Member) -> bool {
+    member.identity.part != Part::Noise && !member.usual
 }
 
 fn standing(member: &Member, cascades: &Cascades) -> Standing {
@@ -179,6 +193,7 @@ fn standing(member: &Member, cascades: &Cascades) -> Standing {
         _ if cascades.is_last_resort(&identity.error_type) => Standing::LastResort,
         _ if cascades.is_state(&identity.error_type) => Standing::State,
         Part::Noise => Standing::Light,
+        Part::Root | Part::Symptom if member.usual => Standing::Usual,
         Part::Root | Part::Symptom if is_light => Standing::Light,
         Part::Root => Standing::Root,
         Part::Symptom => Standing::Symptom,

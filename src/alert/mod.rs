@@ -9,6 +9,7 @@
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
 //! - [`failure`]: one failure of one job: its root and its followers.
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
+//! - `usual`: what a job logs day by day, which is no sign of a failure.
 //! - `shared`: jobs that fail together, because something they share has failed.
 //! - [`replay`]: the past, played by its own time.
 //! - [`condition`]: the rules of `rules/alerts`, judged over counts by the minute.
@@ -29,6 +30,7 @@ pub mod replay;
 mod says_failed;
 mod shared;
 mod sighting;
+mod usual;
 pub mod watch;
 
 pub use crate::event::AlertId;

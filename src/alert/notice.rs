@@ -210,7 +210,7 @@ impl Alert {
         cascades: &Cascades,
     ) -> Option<Self> {
         let root = failure.root(cascades)?;
-        let followers = failure.followers(cascades);
+        let followers = failure.followers(root);
         let told = std::iter::once(root).chain(followers.iter().copied());
         let seen = told.clone().map(|one| (&*one.identity.error_type, one.first.nanos()));
         let why = |one: &Member| {

@@ -21,7 +21,7 @@ pub struct Replay {
     cascades: Arc<Cascades>,
     seen: BTreeMap<Together, Sighting>,
     /// Whether a masked message says that something failed: few messages, many events.
-    says_failed: HashMap<Fingerprint, Vec<(String, bool)>>,
+    says_failed: HashMap<String, bool>,
 }
 
 impl Replay {
@@ -37,7 +37,7 @@ impl Replay {
 
     /// Takes in an event.
     pub fn take(&mut self, event: &Identified<'_>) {
-        let failed = self.says_failed(event.identity.fingerprint, &event.identity.template);
+        let failed = self.says_failed(&event.identity.template);
         let sighting = Sighting::of(event, failed);
         let second = sighting.first.nanos().div_euclid(SECOND);
         let key = (second, sighting.subject.clone(), sighting.identity.fingerprint, failed);
@@ -49,13 +49,12 @@ impl Replay {
         }
     }
 
-    fn says_failed(&mut self, fingerprint: Fingerprint, template: &str) -> bool {
-        let known = self.says_failed.entry(fingerprint).or_default();
-        if let Some((_, failed)) = known.iter().find(|(text, _)| text == template) {
+    fn says_failed(&mut self, template: &str) -> bool {
+        if let Some(failed) = self.says_failed.get(template) {
             return *failed;
         }
         let failed = self.cascades.says_failed(template);
-        known.push((template.to_owned(), failed));
+        self.says_failed.insert(template.to_owned(), failed);
         failed
     }
 

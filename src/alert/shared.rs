@@ -2,7 +2,8 @@
 //!
 //! Comes in: the failures that go on, each with its root. Goes out: which of them are one incident, and its alert. What
 //! always holds: an incident has one type of root, of a category that several jobs may depend on
-//! (`shared` of `rules/cascades.yaml`); it begins with [`Incidents::JOBS`] jobs and is over with the last of them.
+//! (`shared` of `rules/cascades.yaml`); it begins with [`Incidents::JOBS`] jobs and is over with the last of them;
+//! where one more fails with its root soon after, it goes on.
 
 use super::failure::Failure;
 use super::notice::{Alert, Heading, Level, State};
@@ -28,6 +29,8 @@ struct Incident {
     told: usize,
     /// All that belonged to it, those that are over too.
     jobs: BTreeMap<Subject, Failure>,
+    /// Since when none of them fails.
+    over: Option<EventTime>,
 }
 
 /// What fails for several jobs now, by the type of the root.
@@ -40,9 +43,17 @@ impl Incidents {
     /// So many jobs that fail with one type of root at once have not failed by themselves.
     const JOBS: usize = 3;
 
+    /// So long after the last of its jobs it goes on when one more fails with its root.
+    const HOLD_NANOS: i64 = 600_000_000_000;
+
     /// Looks at all failures that go on, by the type of their root; gives the alerts that are to be told. An incident
-    /// is told again whenever its jobs have doubled.
-    pub(super) fn look(&mut self, by_root: &BTreeMap<Arc<str>, Vec<Candidate<'_>>>, cascades: &Cascades) -> Vec<Alert> {
+    /// is told again whenever its jobs have doubled, and where it goes on after it was over.
+    pub(super) fn look(
+        &mut self,
+        by_root: &BTreeMap<Arc<str>, Vec<Candidate<'_>>>,
+        cascades: &Cascades,
+        now: EventTime,
+    ) -> Vec<Alert> {
         let mut alerts = Vec::new();
         for (root, failing) in by_root {
             if failing.len() >= Self::JOBS || self.open.contains_key(root) {
@@ -55,18 +66,22 @@ impl Incidents {
                         incident.jobs.insert(one.subject.clone(), one.failure.clone());
                     }
                 }
-                if incident.jobs.len() >= incident.told.saturating_mul(2) {
+                let again = incident.over.take().is_some();
+                if again || incident.jobs.len() >= incident.told.saturating_mul(2) {
                     incident.told = incident.jobs.len();
                     alerts.extend(incident.alert(State::Firing, cascades));
                 }
             }
         }
         self.open.retain(|root, incident| {
-            let goes_on = by_root.contains_key(root);
-            if !goes_on {
+            if by_root.contains_key(root) {
+                return true;
+            }
+            if incident.over.is_none() {
                 alerts.extend(incident.alert(State::Resolved, cascades));
             }
-            goes_on
+            let over = *incident.over.get_or_insert(now);
+            now.nanos() <= over.nanos().saturating_add(Self::HOLD_NANOS)
         });
         alerts
     }
@@ -78,8 +93,9 @@ impl Incidents {
 
     /// The incidents that go on.
     pub(super) fn firing(&self, cascades: &Cascades) -> Vec<Alert> {
+        let going_on = self.open.values().filter(|incident| incident.over.is_none());
         let alert = |incident: &Incident| incident.alert(State::Firing, cascades);
-        self.open.values().filter_map(alert).collect()
+        going_on.filter_map(alert).collect()
     }
 }
 
@@ -90,6 +106,7 @@ impl Incident {
             id: AlertId::of(RULE, root, began.unwrap_or(EventTime::from_millis(0))),
             told: 0,
             jobs: BTreeMap::new(),
+            over: None,
         }
     }
 

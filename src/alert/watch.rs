@@ -4,6 +4,10 @@
 //! cause. Errors that come before it (the root mostly does) and after it belong to it; so it waits a little before it
 //! speaks, and corrects itself when a better root is told later.
 //!
+//! What a job logs day by day is no sign of one: a burst is more than the job's own past (`usual`), and what comes as
+//! usual is neither a root nor keeps a failure from being over. A failure that comes again soon after it was over is
+//! the same one.
+//!
 //! Where several jobs fail with one type of root, an incident tells of them together.
 //!
 //! Time is event time: it is as late as the latest [`Watch::advance`]. A replayed past gives the alerts it gave then.
@@ -11,6 +15,7 @@
 use super::failure::Failure;
 use super::notice::{Heading, Level};
 use super::shared::{Candidate, Incidents};
+use super::usual::{Bursts, Rate, Usual};
 use super::{Alert, AlertId, Cascades, Sighting, State, Subject};
 use crate::event::{EventTime, Fingerprint, Group, Part, Severity};
 use hashbrown::HashMap;
@@ -29,8 +34,13 @@ pub struct Patience {
     /// How far back errors belong to a failure that begins: a heartbeat trails what stopped it by up to 50 s, and a
     /// checkpoint spiral by several checkpoints.
     pub before_nanos: i64,
-    /// So many events of one error that may be a cause, within [`Patience::before_nanos`], are a burst.
+    /// So long after a failure was over the same one that comes again goes on, and then needs as much more quiet until
+    /// it is over: restart strategies wait some minutes, checkpoints fail every ten.
+    pub flap_nanos: i64,
+    /// So many events within two minutes, of one error that may be a cause and has no past, are a burst.
     pub burst: u64,
+    /// So many within ten minutes are one as well.
+    pub slow_burst: u64,
 }
 
 impl Default for Patience {
@@ -40,7 +50,9 @@ impl Default for Patience {
             settle_nanos: 2 * SECOND,
             quiet_nanos: 300 * SECOND,
             before_nanos: 120 * SECOND,
+            flap_nanos: 1_500 * SECOND,
             burst: 10,
+            slow_burst: 20,
         }
     }
 }
@@ -80,6 +92,8 @@ struct Open {
     due: EventTime,
     /// What was told of it last: the alert is told again only when one of these changes.
     told: Option<Told>,
+    /// Whether it came again after it was over.
+    flaps: bool,
     /// Latest event that keeps it open.
     last: EventTime,
     /// Whether anything was seen of it since it was looked at.
@@ -93,6 +107,7 @@ struct Open {
 /// What makes an alert worth telling again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Told {
+    state: State,
     root: Option<Fingerprint>,
     severity: Severity,
     rule: Cow<'static, str>,
@@ -102,8 +117,10 @@ struct Told {
 #[derive(Debug, Default)]
 struct One {
     open: Option<Open>,
+    /// The last one that was told, for as long as it may come again.
+    over: Option<Open>,
     /// What was seen lately and belongs to no failure yet, oldest first.
-    lately: VecDeque<Sighting>,
+    lately: VecDeque<(Sighting, Rate)>,
 }
 
 /// Watches all jobs.
@@ -112,6 +129,13 @@ pub struct Watch {
     cascades: Arc<Cascades>,
     patience: Patience,
     subjects: HashMap<Subject, One, foldhash::fast::RandomState>,
+    /// What they log day by day, those that are silent now as well.
+    usual: HashMap<Subject, Usual, foldhash::fast::RandomState>,
+    /// When the first event was seen, and how many bursts were told while nothing is known.
+    began: Option<EventTime>,
+    early_bursts: u32,
+    /// When silent subjects are looked for again.
+    sweep: EventTime,
     /// Alerts that turned out to be others told before.
     ended: Vec<Alert>,
     incidents: Incidents,
@@ -120,6 +144,14 @@ pub struct Watch {
 impl Watch {
     /// Sightings of one job kept while nothing has failed; the oldest leave first.
     pub const LATELY: usize = 512;
+    /// Subjects whose past is known; others are judged as if they had none.
+    pub const KNOWN: usize = 50_000;
+    /// The past of a subject is forgotten when it was silent for so long: a week and a day, for weekly jobs.
+    const SILENT_NANOS: i64 = 8 * 86_400_000_000_000;
+    /// Whoever begins to watch a fleet does not know what is usual there: while it is young, at most so many bursts are
+    /// told, and the others taken for what is usual.
+    const YOUNG_NANOS: i64 = 3_600_000_000_000;
+    const EARLY_BURSTS: u32 = 5;
 
     /// Watches with these rules.
     #[must_use]
@@ -128,6 +160,10 @@ impl Watch {
             cascades,
             patience,
             subjects: HashMap::default(),
+            usual: HashMap::default(),
+            began: None,
+            early_bursts: 0,
+            sweep: EventTime::from_millis(0),
             ended: Vec::new(),
             incidents: Incidents::default(),
         }
@@ -143,17 +179,22 @@ impl Watch {
         match &seen.subject {
             Subject::Job(_) => self.find_nameless(&seen),
             Subject::Process(_) => {
-                if let Some(job) = self.job_with(seen.identity.group) {
+                let jobs = self
+                    .who_fails_with(seen.identity.group)
+                    .filter(|subject| subject.job().is_some());
+                if let Some(job) = jobs.min().cloned() {
                     seen.subject = job;
                 }
             }
         }
+        let rate = self.rate(&seen);
+        let is_young = self.is_young(seen.last);
         let patience = &self.patience;
         let one = self.subjects.entry_ref(&seen.subject).or_default();
         if let Some(open) = &mut one.open {
-            open.failure.see(&seen);
+            open.failure.see(&seen, rate);
             open.changed = true;
-            if keeps_open(&seen) {
+            if keeps_open(&seen, rate) {
                 open.last = open.last.max(seen.last);
             }
             if seen.failed && open.began_as == BeganAs::Burst {
@@ -163,30 +204,52 @@ impl Watch {
         }
         let now = seen.last;
         let subject = seen.subject.clone();
-        let failed = seen.failed && seen.identity.part != Part::Noise;
-        one.remember(seen, patience);
-        let began_as = if failed {
-            BeganAs::Failed
-        } else if one.bursts(patience) {
-            BeganAs::Burst
+        let began_as = if seen.failed && seen.identity.part != Part::Noise {
+            Some(BeganAs::Failed)
+        } else if rate == Rate::Burst && may_be_a_cause(&seen) && !(is_young && self.early_bursts >= Self::EARLY_BURSTS)
+        {
+            self.early_bursts += u32::from(is_young);
+            Some(BeganAs::Burst)
         } else {
-            return;
+            None
         };
-        one.open(&subject, began_as, now, patience);
+        one.remember(seen, rate, patience);
+        if let Some(began_as) = began_as {
+            one.open(&subject, began_as, now, patience);
+        }
     }
 
-    /// The job that fails with this error now. A process that names no job most likely writes of that failure: lines
-    /// outside of tasks carry no job.
-    fn job_with(&self, group: Group) -> Option<Subject> {
-        let fails_with = |(subject, one): (&Subject, &One)| {
-            let is_it = one.open.as_ref().is_some_and(|open| open.failure.has(group));
-            (is_it && subject.job().is_some()).then(|| subject.clone())
+    /// How the error of a sighting comes. Nothing is usual of what says that something failed.
+    fn rate(&mut self, seen: &Sighting) -> Rate {
+        if seen.failed || seen.identity.part == Part::Noise {
+            return Rate::Rare;
+        }
+        if self.usual.len() >= Self::KNOWN && !self.usual.contains_key(&seen.subject) {
+            return Rate::Rare;
+        }
+        let usual = self.usual.entry_ref(&seen.subject).or_default();
+        let bursts = Bursts {
+            short: self.patience.burst,
+            long: self.patience.slow_burst,
         };
-        self.subjects.iter().filter_map(fails_with).min()
+        usual.count(seen.identity.fingerprint, seen.last, seen.count, bursts)
+    }
+
+    fn is_young(&mut self, now: EventTime) -> bool {
+        let began = *self.began.get_or_insert(now);
+        now.nanos() < began.nanos().saturating_add(Self::YOUNG_NANOS)
+    }
+
+    /// Those that fail with an error of this group now.
+    fn who_fails_with(&self, group: Group) -> impl Iterator<Item = &Subject> {
+        let fails = move |one: &One| one.open.as_ref().is_some_and(|open| open.failure.has(group));
+        self.subjects
+            .iter()
+            .filter_map(move |(subject, one)| fails(one).then_some(subject))
     }
 
     /// What was seen without the name of the job is the job's: under its id until the name was told, and failures of
-    /// processes that name no job with the same error.
+    /// processes that name no job with the same error: lines outside of tasks carry none.
     fn find_nameless(&mut self, seen: &Sighting) {
         let mut nameless = Vec::new();
         if let Some(id) = seen.job_id.as_deref() {
@@ -196,12 +259,10 @@ impl Watch {
             }
         }
         if seen.failed {
-            let group = seen.identity.group;
-            let fails_with_it = |(subject, one): (&Subject, &One)| {
-                let is_it = one.open.as_ref().is_some_and(|open| open.failure.has(group));
-                (is_it && subject.job().is_none()).then(|| subject.clone())
-            };
-            nameless.extend(self.subjects.iter().filter_map(fails_with_it));
+            let processes = self
+                .who_fails_with(seen.identity.group)
+                .filter(|subject| subject.job().is_none());
+            nameless.extend(processes.cloned());
             nameless.sort();
         }
         for subject in nameless {
@@ -223,6 +284,7 @@ impl Watch {
         let mut by_root: BTreeMap<Arc<str>, Vec<Candidate<'_>>> = BTreeMap::new();
         for (subject, one) in &mut self.subjects {
             let due = |open: &&mut Open| now >= open.due && !open.is_over(now, patience);
+            one.go_on(now, cascades, patience);
             let Some(open) = one.open.as_mut().filter(due) else {
                 continue;
             };
@@ -239,7 +301,7 @@ impl Watch {
                 });
             }
         }
-        alerts.extend(self.incidents.look(&by_root, cascades));
+        alerts.extend(self.incidents.look(&by_root, cascades, now));
         for (subject, one) in &mut self.subjects {
             if let Some(open) = &mut one.open {
                 let is_over = open.is_over(now, patience);
@@ -250,15 +312,28 @@ impl Watch {
                     if open.told.is_some() {
                         alerts.extend(open.tell(subject, State::Resolved, cascades));
                     }
-                    one.open = None;
+                    one.close();
+                    if let Some(usual) = self.usual.get_mut(subject) {
+                        usual.forget_failure();
+                    }
                 }
             }
             one.forget(now, patience);
         }
         self.subjects
-            .retain(|_, one| one.open.is_some() || !one.lately.is_empty());
+            .retain(|_, one| one.open.is_some() || one.over.is_some() || !one.lately.is_empty());
+        self.forget_silent(now);
         alerts.sort_by(in_order);
         alerts
+    }
+
+    /// Forgets the past of subjects that are gone; an hour more or less does not matter.
+    fn forget_silent(&mut self, now: EventTime) {
+        if now >= self.sweep {
+            self.sweep = later(now, Self::YOUNG_NANOS);
+            let since = later(now, -Self::SILENT_NANOS);
+            self.usual.retain(|_, usual| !usual.is_silent_since(since));
+        }
     }
 
     /// What goes on, as alerts; for the end of a replay.
@@ -284,11 +359,47 @@ pub(super) fn in_order(a: &Alert, b: &Alert) -> Ordering {
     (&a.started_at, a.id, a.state).cmp(&(&b.started_at, b.id, b.state))
 }
 
+/// A time so much later.
+fn later(time: EventTime, nanos: i64) -> EventTime {
+    EventTime::new(time.nanos().saturating_add(nanos), 9)
+}
+
 impl One {
+    /// A failure that is about to be told goes on with the last one where it is the same that comes again.
+    fn go_on(&mut self, now: EventTime, cascades: &Cascades, patience: &Patience) {
+        if let Some(over) = &self.over
+            && now > later(over.last, patience.quiet_nanos.saturating_add(patience.flap_nanos))
+        {
+            self.over = None;
+        }
+        let Some(open) = self.open.as_mut().filter(|open| open.told.is_none() && now >= open.due) else {
+            return;
+        };
+        let Some(root) = open.failure.root(cascades) else {
+            return;
+        };
+        // A state alone says of no other failure.
+        let is_same =
+            |over: &mut Open| over.failure.knows(&root.identity) || cascades.is_state(&root.identity.error_type);
+        if let Some(over) = self.over.take_if(is_same) {
+            open.failure.join(over.failure);
+            open.id = over.id;
+            open.told = over.told;
+            open.flaps = true;
+            open.changed = true;
+        }
+    }
+
+    /// The failure is over. One that an incident told of does not come again by itself.
+    fn close(&mut self) {
+        self.over = self.open.take().filter(|open| open.told.is_some());
+    }
+
     /// Takes in what was seen of the same under another name. Gives back a failure that was told twice.
     fn join(&mut self, other: One) -> Option<Open> {
         self.lately.extend(other.lately);
-        self.lately.make_contiguous().sort_by_key(|seen| seen.last);
+        self.lately.make_contiguous().sort_by_key(|(seen, _)| seen.last);
+        self.over = self.over.take().or(other.over);
         match (&mut self.open, other.open) {
             (Some(open), Some(mut other)) => {
                 open.last = open.last.max(other.last);
@@ -309,48 +420,36 @@ impl One {
         }
     }
 
-    fn remember(&mut self, seen: Sighting, patience: &Patience) {
+    fn remember(&mut self, seen: Sighting, rate: Rate, patience: &Patience) {
         let at = seen.last;
         if self.lately.len() >= Watch::LATELY {
             self.lately.pop_front();
         }
-        self.lately.push_back(seen);
+        self.lately.push_back((seen, rate));
         self.forget(at, patience);
     }
 
     /// Forgets what is too long ago to belong to a failure that begins now.
     fn forget(&mut self, now: EventTime, patience: &Patience) {
-        let is_old = |seen: &Sighting| seen.last.nanos().saturating_add(patience.before_nanos) < now.nanos();
+        let is_old = |(seen, _): &(Sighting, Rate)| later(seen.last, patience.before_nanos) < now;
         while self.lately.front().is_some_and(is_old) {
             self.lately.pop_front();
         }
     }
 
-    /// Whether the error seen last came in a burst.
-    fn bursts(&self, patience: &Patience) -> bool {
-        let Some(last) = self.lately.back().filter(|seen| may_be_a_cause(seen)) else {
-            return false;
-        };
-        let fingerprint = last.identity.fingerprint;
-        let same = self
-            .lately
-            .iter()
-            .filter(|seen| seen.identity.fingerprint == fingerprint);
-        same.map(|seen| seen.count).fold(0, u64::saturating_add) >= patience.burst
-    }
-
     fn open(&mut self, subject: &Subject, began_as: BeganAs, now: EventTime, patience: &Patience) {
         let mut failure = Failure::default();
-        for seen in std::mem::take(&mut self.lately) {
-            failure.see(&seen);
+        for (seen, rate) in std::mem::take(&mut self.lately) {
+            failure.see(&seen, rate);
         }
         let began = failure.first().unwrap_or(now);
         self.open = Some(Open {
             id: AlertId::of(began_as.rule(), &subject.to_string(), began),
             began_as,
             failure,
-            due: EventTime::new(now.nanos().saturating_add(patience.settle_nanos), 9),
+            due: later(now, patience.settle_nanos),
             told: None,
+            flaps: false,
             last: now,
             changed: true,
             is_news: true,
@@ -361,7 +460,8 @@ impl One {
 
 impl Open {
     fn is_over(&self, now: EventTime, patience: &Patience) -> bool {
-        now.nanos() > self.last.nanos().saturating_add(patience.quiet_nanos)
+        let longer = if self.flaps { patience.flap_nanos } else { 0 };
+        now > later(self.last, patience.quiet_nanos.saturating_add(longer))
     }
 
     /// Whether an incident over several jobs tells of it. What was told before it goes on by itself.
@@ -401,11 +501,12 @@ impl Open {
         self.is_news = false;
         let alert = Alert::of(self.id, self.heading(subject), state, &self.failure, cascades)?;
         let telling = Told {
+            state,
             root: alert.fingerprint,
             severity: alert.severity,
             rule: alert.rule.clone(),
         };
-        if state == State::Firing && self.told.as_ref() == Some(&telling) {
+        if self.told.as_ref() == Some(&telling) {
             return None;
         }
         self.told = Some(telling);
@@ -414,8 +515,8 @@ impl Open {
 }
 
 /// Whether an error keeps a failure from being over.
-fn keeps_open(seen: &Sighting) -> bool {
-    seen.failed || may_be_a_cause(seen)
+fn keeps_open(seen: &Sighting, rate: Rate) -> bool {
+    seen.failed || (may_be_a_cause(seen) && rate != Rate::Usual)
 }
 
 fn may_be_a_cause(seen: &Sighting) -> bool {

@@ -21,25 +21,30 @@ Scenarios:
   novel    every record a new error
   cascade  failures with root and followers: TaskManager lost, checkpoint spiral,
            dependency outage over many jobs, JobManager lost, crash loop
-  fleet    a day of a fleet: load that follows the clock, incidents, noise,
-           several layouts, Spark, Python and Node beside Flink
+  fleet    two days of a fleet (--hours): what jobs log that are well, by the
+           clock, few of them chatty; in the last quarter many incidents: failures
+           of a job, spikes of one error, shared outages under 3 to 20 jobs,
+           habitual restarts; several layouts, Spark, Python and Node beside Flink
 
 The truth file is one JSON object: `records`, `bytes`, `distinct`, counts by `levels` and `layouts`,
 `families` (root class, chain, expected error type, part), `jobs` (id, name, cluster, team, workers),
 `pairs` [job, family, count], `minutes` [minute since 1970, job, family, count] and `incidents` with
-their root, followers, jobs and times. Job and family numbers are positions in `jobs` and `families`.
+their root, followers, jobs, times and, for fleet, how many alerts are right. Job and family numbers are positions in `jobs` and `families`.
 
 With --start and --seed the bytes are the same on every machine.")]
 pub struct Args {
     /// Kind of load: steady, storm, novel, cascade or fleet
     #[arg(long, value_name = "NAME")]
     scenario: Scenario,
-    /// Records per second of event time [default: 1000; cascade 20; fleet takes a day whatever the count]
+    /// Records per second of event time [default: 1000; cascade 20; fleet takes its hours whatever the count]
     #[arg(long, value_name = "N")]
     rate: Option<u64>,
-    /// Records [default: 100000]
+    /// Records [default: 100000; fleet 500000]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// With fleet: how long it lasts
+    #[arg(long, value_name = "N", default_value_t = 48)]
+    hours: u32,
     /// Jobs
     #[arg(long, value_name = "N", default_value_t = 4000)]
     jobs: usize,
@@ -138,13 +143,15 @@ fn options(args: &Args) -> Options {
     let rate = args.rate.unwrap_or_else(|| Options::default_rate(scenario));
     let count = match (args.count, scenario, args.rate) {
         (Some(count), _, _) => count,
-        // A fleet's day of so many records a second.
-        (None, Scenario::Fleet, Some(rate)) => rate.saturating_mul(86_400),
+        // So many records a second for as long as the fleet lasts.
+        (None, Scenario::Fleet, Some(rate)) => rate.saturating_mul(3_600).saturating_mul(args.hours.into()),
+        (None, Scenario::Fleet, None) => 500_000,
         (None, _, _) => 100_000,
     };
     let mut options = Options {
         rate,
         jobs: args.jobs,
+        hours: args.hours,
         seed: args.seed,
         layout: args.layout,
         minutes: args.truth.is_some(),

@@ -73,6 +73,7 @@ impl Cascade {
                         job,
                         family,
                         peer: None,
+                        dependency: None,
                         incident: None,
                     });
                 }

@@ -1,22 +1,21 @@
-//! A day of a fleet: base load that follows the clock, incidents, noise, several layouts and engines.
+//! Some days of a fleet: what healthy jobs log, by the clock, and incidents between; several layouts and engines.
 
-use super::incidents::{self, Incident, Kind};
-use super::library::{Engine, Set};
-use super::plan::{FAMILY_EXPONENT, Planned, World};
-use super::random::{Random, Zipf};
-
-/// How long the day is.
-pub(crate) const DAY_MILLIS: i64 = 86_400_000;
+use super::background::Background;
+use super::calendar::{self, Calendar, Span};
+use super::incidents::Incident;
+use super::library::Engine;
+use super::options::Options;
+use super::plan::{Planned, World};
+use super::random::Random;
 
 const MINUTE_NANOS: i64 = 60_000_000_000;
+/// Records of a clump come so many milliseconds apart at most.
+const CLUMP_GAP: u64 = 1_500;
 
 /// Share of the busiest hour, in percent, hour by hour: night batch low, office hours and the evening high.
 const HOURS: [u64; 24] = [
     30, 25, 22, 20, 20, 24, 35, 55, 80, 95, 100, 98, 90, 92, 96, 95, 90, 85, 88, 92, 85, 70, 55, 40,
 ];
-
-/// How many incidents a day has at most; fewer when they would be more than a third of the records.
-const INCIDENTS: usize = 40;
 
 /// The plan of `fleet`.
 #[derive(Debug)]
@@ -25,15 +24,12 @@ pub(crate) struct Fleet {
     incidents: Vec<Incident>,
     /// Lines of incidents, latest first.
     lines: Vec<Planned>,
-    /// How many base records each minute has.
+    background: Background,
+    /// How many background records each minute has.
     base: Vec<u64>,
     minute: usize,
     /// Records of the minute at hand, latest first.
     ready: Vec<Planned>,
-    flink: Vec<usize>,
-    flink_ranks: Zipf,
-    noise: Vec<usize>,
-    beside: [Vec<usize>; 3],
 }
 
 /// The engine of a job of the fleet: three in twenty-five are none of Flink's.
@@ -47,43 +43,31 @@ pub(crate) fn engine(number: usize) -> Engine {
 }
 
 impl Fleet {
-    pub(crate) fn new(world: &World, random: &mut Random, start_millis: i64, count: u64) -> Self {
-        let start_nanos = start_millis.saturating_mul(1_000_000);
-        let mut incidents = Vec::new();
-        let mut lines: Vec<Planned> = Vec::new();
-        for number in 0..INCIDENTS {
-            let kind = Kind::ALL
-                .get(number % Kind::ALL.len())
-                .copied()
-                .unwrap_or(Kind::CrashLoop);
-            // The last begins early enough to end within the day.
-            let at = start_nanos + i64::try_from(random.below(84_000_000)).unwrap_or(0) * 1_000_000;
-            let (incident, script) = incidents::plan(world, random, kind, incidents.len(), at);
-            if u64::try_from(lines.len() + script.len()).unwrap_or(u64::MAX) > count / 3 {
-                break;
-            }
-            incidents.push(incident);
-            lines.extend(script);
-        }
+    pub(crate) fn new(world: &World, random: &mut Random, options: &Options) -> Self {
+        let start_nanos = options.start_millis.saturating_mul(1_000_000);
+        let background = Background::new(world);
+        let span = Span {
+            start_nanos,
+            minutes: i64::from(options.hours) * 60,
+            room: usize::try_from(options.count / 3).unwrap_or(usize::MAX),
+            records: options.count,
+        };
+        let Calendar {
+            incidents, mut lines, ..
+        } = calendar::plan(world, &background, random, &span);
         lines.sort_by_key(|line| std::cmp::Reverse(line.nanos));
-        let left = count.saturating_sub(u64::try_from(lines.len()).unwrap_or(u64::MAX));
-        let flink = world.families_of(Set::Steady, Engine::Flink);
-        let noise = flink
-            .iter()
-            .copied()
-            .filter(|f| world.families.get(*f).is_some_and(|f| f.part == "noise"))
-            .collect();
+        let left = options
+            .count
+            .saturating_sub(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+        let begins = u64::try_from(options.start_millis.div_euclid(60_000)).unwrap_or(0);
         Self {
             start_nanos,
             incidents,
             lines,
-            base: spread(left),
+            background,
+            base: spread(left, begins, u64::from(options.hours) * 60),
             minute: 0,
             ready: Vec::new(),
-            flink_ranks: Zipf::new(flink.len(), FAMILY_EXPONENT),
-            flink,
-            noise,
-            beside: [Engine::Spark, Engine::Python, Engine::Node].map(|engine| world.families_of(Set::Beside, engine)),
         }
     }
 
@@ -98,18 +82,7 @@ impl Fleet {
                 return None;
             }
             let begin = self.start_nanos + i64::try_from(self.minute).unwrap_or(0) * MINUTE_NANOS;
-            for _ in 0..base.unwrap_or(0) {
-                let nanos = begin + i64::try_from(random.below(60_000)).unwrap_or(0) * 1_000_000;
-                let job = world.job_ranks.draw(random);
-                let family = self.choose(world, random, job);
-                self.ready.push(Planned {
-                    nanos,
-                    job,
-                    family,
-                    peer: None,
-                    incident: None,
-                });
-            }
+            self.log_background(world, random, begin, base.unwrap_or(0));
             while self.lines.last().is_some_and(|line| line.nanos < begin + MINUTE_NANOS) {
                 self.ready.extend(self.lines.pop());
             }
@@ -119,30 +92,35 @@ impl Fleet {
         self.ready.pop()
     }
 
-    fn choose(&self, world: &World, random: &mut Random, job: usize) -> usize {
-        let engine = world.jobs.get(job).map_or(Engine::Flink, |job| job.engine);
-        let [spark, python, node] = &self.beside;
-        let list = match engine {
-            Engine::Spark => spark,
-            Engine::Python => python,
-            Engine::Node => node,
-            Engine::Flink if random.chance(300) => &self.noise,
-            Engine::Flink => {
-                return self
-                    .flink
-                    .get(self.flink_ranks.draw(random))
-                    .copied()
-                    .unwrap_or_default();
+    /// So many background records of the minute that begins at `begin`.
+    fn log_background(&mut self, world: &World, random: &mut Random, begin: i64, mut left: u64) {
+        let last = begin + MINUTE_NANOS - 1_000_000;
+        while left > 0 {
+            let Some(clump) = self.background.draw(world, random, begin) else {
+                continue;
+            };
+            let mut nanos = begin + i64::try_from(random.below(60_000)).unwrap_or(0) * 1_000_000;
+            for _ in 0..clump.records.min(left) {
+                self.ready.push(Planned {
+                    nanos: nanos.min(last),
+                    job: clump.job,
+                    family: clump.family,
+                    peer: None,
+                    dependency: None,
+                    incident: None,
+                });
+                nanos += i64::try_from(random.below(CLUMP_GAP)).unwrap_or(0) * 1_000_000;
             }
-        };
-        random.pick(list).copied().unwrap_or_default()
+            left = left.saturating_sub(clump.records);
+        }
     }
 }
 
-/// `total` records over the minutes of the day, by the clock. Sums to `total` exactly: what rounding takes from one
-/// minute the next one gets.
-fn spread(total: u64) -> Vec<u64> {
+/// `total` records over so many minutes from `begins` (minutes since the epoch), by the clock. Sums to `total`
+/// exactly: what rounding takes from one minute the next one gets.
+fn spread(total: u64, begins: u64, minutes: u64) -> Vec<u64> {
     let weight = |minute: u64| {
+        let minute = (begins + minute) % 1_440;
         let at = |hour: u64| {
             usize::try_from(hour % 24)
                 .ok()
@@ -152,10 +130,10 @@ fn spread(total: u64) -> Vec<u64> {
         };
         at(minute / 60) * (60 - minute % 60) + at(minute / 60 + 1) * (minute % 60)
     };
-    let all: u64 = (0..1440).map(weight).sum();
+    let all: u64 = (0..minutes).map(weight).sum();
     let mut before = 0_u64;
     let mut given = 0_u64;
-    (0..1440)
+    (0..minutes)
         .map(|minute| {
             before += weight(minute);
             let until = u64::try_from(u128::from(total) * u128::from(before) / u128::from(all.max(1))).unwrap_or(0);
@@ -171,15 +149,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_day_holds_exactly_what_was_asked_for() {
+    fn the_days_hold_exactly_what_was_asked_for() {
         for total in [0, 1, 999, 123_457] {
-            assert_eq!(spread(total).iter().sum::<u64>(), total);
+            assert_eq!(spread(total, 0, 2_880).iter().sum::<u64>(), total);
         }
     }
 
     #[test]
-    fn the_morning_is_busier_than_the_night() {
-        let minutes = spread(1_000_000);
+    fn the_morning_is_busier_than_the_night_whenever_the_load_begins() {
+        let minutes = spread(1_000_000, 0, 1_440);
         assert!(minutes[10 * 60] > 3 * minutes[4 * 60]);
+        let minutes = spread(1_000_000, 6 * 60, 1_440);
+        assert!(minutes[4 * 60] > 3 * minutes[22 * 60]);
     }
 }

@@ -90,7 +90,10 @@ impl Generator {
             })
             .collect();
         let world = World {
-            families: library::shipped()?,
+            families: match options.scenario {
+                Scenario::Fleet => library::of_a_fleet()?,
+                Scenario::Steady | Scenario::Storm | Scenario::Novel | Scenario::Cascade => library::shipped()?,
+            },
             jobs,
             job_ranks,
         };
@@ -105,7 +108,7 @@ impl Generator {
             }
             Scenario::Novel => Plan::Even(Even::new(world.families_of(Set::Novel, Engine::Flink), start, rate)),
             Scenario::Cascade => Plan::Cascade(Cascade::new(start, rate)),
-            Scenario::Fleet => Plan::Fleet(Fleet::new(&world, &mut random, start, options.count)),
+            Scenario::Fleet => Plan::Fleet(Fleet::new(&world, &mut random, options)),
         };
         Ok(Self {
             tally: Tally::new(&world, options.minutes),
@@ -150,7 +153,7 @@ impl Generator {
             subtask: 1 + random.below(job.parallelism),
             attempt: random.below(4),
             peer: planned.peer.unwrap_or_else(|| random.below(64)),
-            dependency: dependency(job),
+            dependency: planned.dependency.unwrap_or_else(|| dependency(job)),
             checkpoint: u64::try_from(millis.div_euclid(60_000)).unwrap_or(0) % 20_000 + job.salt % 5000,
             life: random.below(3),
             graph: (random.bits(), random.bits()),
@@ -189,6 +192,9 @@ fn check(options: &Options) -> Result<(), GenerateError> {
     }
     if options.rate == 0 {
         return wrong("rate", options.rate.to_string(), "give at least 1 record per second");
+    }
+    if options.hours == 0 || options.hours > Options::MOST_HOURS {
+        return wrong("hours", options.hours.to_string(), "give 1 to 8784");
     }
     let start = options.start_millis;
     if !(0..=LAST_MILLIS).contains(&start) || start.saturating_add(options.span_millis()) > LAST_MILLIS {

@@ -17,9 +17,14 @@ pub(crate) enum Kind {
     DependencyOutage,
     JobManagerLost,
     CrashLoop,
+    /// A restart of a job that always restarted now and then.
+    Habit,
+    /// One error far more often than usual, and nothing fails.
+    Spike,
 }
 
 impl Kind {
+    /// What `cascade` goes round.
     pub(crate) const ALL: [Kind; 5] = [
         Kind::TaskManagerLost,
         Kind::CheckpointSpiral,
@@ -36,6 +41,8 @@ impl Kind {
             Kind::DependencyOutage => "dependency_outage",
             Kind::JobManagerLost => "jobmanager_lost",
             Kind::CrashLoop => "crash_loop",
+            Kind::Habit => "habit",
+            Kind::Spike => "spike",
         }
     }
 }
@@ -51,6 +58,15 @@ pub(crate) struct Incident {
     pub(crate) root_job: usize,
     /// How many records it has when it is written to its end.
     pub(crate) planned: u64,
+    /// How many alerts are right, where that is known.
+    pub(crate) expected: Option<Expected>,
+}
+
+/// How many alerts of an incident are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Expected {
+    pub(crate) least: u32,
+    pub(crate) most: u32,
 }
 
 const SECOND: i64 = 1_000_000_000;
@@ -62,9 +78,20 @@ struct Script<'a> {
     number: usize,
     lines: Vec<Planned>,
     peer: Option<u64>,
+    dependency: Option<u64>,
 }
 
-impl Script<'_> {
+impl<'a> Script<'a> {
+    fn new(world: &'a World, number: usize) -> Self {
+        Self {
+            world,
+            number,
+            lines: Vec::new(),
+            peer: None,
+            dependency: None,
+        }
+    }
+
     /// One line; a family that does not exist adds nothing (a test finds it).
     fn line(&mut self, nanos: i64, job: usize, family: &str) {
         if let Some(family) = self.world.family(family) {
@@ -79,8 +106,28 @@ impl Script<'_> {
             job,
             family,
             peer: self.peer,
+            dependency: self.dependency,
             incident,
         });
+    }
+
+    /// The incident of these lines.
+    fn finish(self, kind: Kind, subject: String, job: usize, expected: Expected) -> (Incident, Vec<Planned>) {
+        let lines = self.lines;
+        let mut jobs: Vec<usize> = lines.iter().map(|line| line.job).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        let root = lines.first().copied();
+        let incident = Incident {
+            kind,
+            subject,
+            jobs,
+            root_family: root.map_or(0, |line| line.family),
+            root_job: root.map_or(job, |line| line.job),
+            planned: u64::try_from(lines.len()).unwrap_or(u64::MAX),
+            expected: Some(expected),
+        };
+        (incident, lines)
     }
 
     /// What the JobManager says when a job restarts.
@@ -98,34 +145,60 @@ pub(crate) fn plan(
     number: usize,
     nanos: i64,
 ) -> (Incident, Vec<Planned>) {
-    let mut script = Script {
-        world,
-        number,
-        lines: Vec::new(),
-        peer: None,
-    };
     let job = flink_job(world, random);
+    let (incident, lines) = plan_for(world, random, kind, number, nanos, job);
+    let expected = None;
+    (Incident { expected, ..incident }, lines)
+}
+
+/// The same for a job.
+pub(crate) fn plan_for(
+    world: &World,
+    random: &mut Random,
+    kind: Kind,
+    number: usize,
+    nanos: i64,
+    job: usize,
+) -> (Incident, Vec<Planned>) {
+    let mut script = Script::new(world, number);
     let subject = match kind {
         Kind::TaskManagerLost => task_manager_lost(&mut script, random, job, nanos),
         Kind::CheckpointSpiral => checkpoint_spiral(&mut script, random, job, nanos),
         Kind::DependencyOutage => dependency_outage(&mut script, random, job, nanos),
         Kind::JobManagerLost => job_manager_lost(&mut script, random, job, nanos),
         Kind::CrashLoop => crash_loop(&mut script, random, job, nanos),
+        Kind::Habit | Kind::Spike => habit(&mut script, random, job, nanos),
     };
-    let lines = script.lines;
-    let mut jobs: Vec<usize> = lines.iter().map(|line| line.job).collect();
-    jobs.sort_unstable();
-    jobs.dedup();
-    let root = lines.first().copied();
-    let incident = Incident {
-        kind,
-        subject,
-        jobs,
-        root_family: root.map_or(0, |line| line.family),
-        root_job: root.map_or(job, |line| line.job),
-        planned: u64::try_from(lines.len()).unwrap_or(u64::MAX),
+    let expected = match kind {
+        Kind::Habit => Expected { least: 0, most: 1 },
+        Kind::DependencyOutage => Expected { least: 1, most: 4 },
+        Kind::TaskManagerLost | Kind::CheckpointSpiral | Kind::JobManagerLost | Kind::CrashLoop | Kind::Spike => {
+            Expected { least: 1, most: 1 }
+        }
     };
-    (incident, lines)
+    script.finish(kind, subject, job, expected)
+}
+
+/// An outage of one dependency under these jobs.
+pub(crate) fn outage_of(
+    world: &World,
+    random: &mut Random,
+    number: usize,
+    nanos: i64,
+    jobs: &[usize],
+) -> (Incident, Vec<Planned>) {
+    let mut script = Script::new(world, number);
+    let (family, kind, domain) = random
+        .pick(&FAILING)
+        .copied()
+        .unwrap_or(("pg_down", "pg", "db.internal"));
+    let instance = 1 + random.below(5);
+    script.dependency = Some(instance);
+    let first = jobs.first().copied().unwrap_or_default();
+    let org = world.jobs.get(first).map_or("", |job| job.org);
+    fail_together(&mut script, random, family, jobs, nanos);
+    let subject = format!("{kind}-{org}-{instance}.{domain}");
+    script.finish(Kind::DependencyOutage, subject, first, Expected { least: 1, most: 4 })
 }
 
 /// A Flink job; large ones fail more often.
@@ -213,6 +286,14 @@ const DEPENDENCIES: [(&str, &str, &str); 5] = [
     ("kafka_batch_expired", "kafka", "mq.internal"),
 ];
 
+/// Those of them with which a job fails that cannot do without.
+const FAILING: [(&str, &str, &str); 4] = [
+    ("pg_down", "pg", "db.internal"),
+    ("kafka_batch_expired", "kafka", "mq.internal"),
+    ("es_bulk_rejected", "es", "search.internal"),
+    ("hdfs_min_replication", "nn", "hdfs.internal"),
+];
+
 fn dependency_outage(script: &mut Script<'_>, random: &mut Random, job: usize, at: i64) -> String {
     let (family, kind, domain) = random
         .pick(&DEPENDENCIES)
@@ -230,8 +311,17 @@ fn dependency_outage(script: &mut Script<'_>, random: &mut Random, job: usize, a
             hit.push(other);
         }
     }
-    let length = within(random, 90 * SECOND, 600 * SECOND);
-    for (order, job) in hit.iter().enumerate() {
+    fail_together(script, random, family, &hit, at);
+    format!("{kind}-{org}-{instance}.{domain}")
+}
+
+/// A dependency is away for so long at most.
+pub(crate) const LONGEST_OUTAGE: i64 = 600 * SECOND;
+
+/// Job after job fails with it, and again at each restart until it is back.
+fn fail_together(script: &mut Script<'_>, random: &mut Random, family: &str, jobs: &[usize], at: i64) {
+    let length = within(random, 90 * SECOND, LONGEST_OUTAGE);
+    for (order, job) in jobs.iter().enumerate() {
         let mut now = if order == 0 {
             at
         } else {
@@ -253,7 +343,6 @@ fn dependency_outage(script: &mut Script<'_>, random: &mut Random, job: usize, a
             now += within(random, 20 * SECOND, 70 * SECOND);
         }
     }
-    format!("{kind}-{org}-{instance}.{domain}")
 }
 
 fn job_manager_lost(script: &mut Script<'_>, random: &mut Random, job: usize, at: i64) -> String {
@@ -297,6 +386,15 @@ fn crash_loop(script: &mut Script<'_>, random: &mut Random, job: usize, at: i64)
     script.world.jobs.get(job).map_or(String::new(), |job| job.name.clone())
 }
 
+/// One task fails, the job restarts, and goes on.
+fn habit(script: &mut Script<'_>, random: &mut Random, job: usize, at: i64) -> String {
+    for copy in 0..1 + random.below(2) {
+        script.line(at + i64::try_from(copy).unwrap_or(0) * 40 * MILLI, job, "async_timeout");
+    }
+    script.restart(at + 90 * MILLI, job);
+    script.world.jobs.get(job).map_or(String::new(), |job| job.name.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::generate::library;
@@ -309,7 +407,8 @@ mod tests {
         let named = code.split("job, \"").skip(1).filter_map(|rest| rest.split('"').next());
         let listed = super::OWN
             .into_iter()
-            .chain(super::DEPENDENCIES.iter().map(|(family, _, _)| *family));
+            .chain(super::DEPENDENCIES.iter().map(|(family, _, _)| *family))
+            .chain(super::FAILING.iter().map(|(family, _, _)| *family));
         for name in named.chain(listed) {
             assert!(ids.iter().any(|id| id == name), "{name}");
         }

@@ -1,4 +1,4 @@
-//! The families of `families.txt`, read once.
+//! The families of `families.txt` and `healthy.txt`, read once.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ pub(crate) enum Set {
     Novel,
     /// Engines beside Flink.
     Beside,
+    /// What jobs of a fleet log that do not fail.
+    Healthy,
 }
 
 /// Which engine writes it.
@@ -149,6 +151,11 @@ pub(crate) fn shipped() -> Result<Vec<Family>, FamilyFault> {
     read(include_str!("families.txt"))
 }
 
+/// The shipped families, and those of healthy jobs behind them.
+pub(crate) fn of_a_fleet() -> Result<Vec<Family>, FamilyFault> {
+    read(concat!(include_str!("families.txt"), include_str!("healthy.txt")))
+}
+
 #[derive(Default)]
 struct Draft {
     id: String,
@@ -231,6 +238,7 @@ fn finish(mut draft: Draft, blocks: &BTreeMap<String, Vec<String>>) -> Result<Fa
         "step" => Set::Step,
         "novel" => Set::Novel,
         "beside" => Set::Beside,
+        "healthy" => Set::Healthy,
         other => return Err(fault(format!("unknown set {other:?}"))),
     };
     let engine = match draft.keys.get("engine").map(String::as_str) {
@@ -300,7 +308,7 @@ mod tests {
 
     #[test]
     fn ids_are_unique() {
-        let mut ids: Vec<String> = shipped().unwrap().into_iter().map(|f| f.id).collect();
+        let mut ids: Vec<String> = of_a_fleet().unwrap().into_iter().map(|f| f.id).collect();
         let all = ids.len();
         ids.sort();
         ids.dedup();

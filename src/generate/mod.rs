@@ -8,12 +8,15 @@
 //! A record is a template (one per family, layout and platform) with slots; what a slot holds belongs to the job
 //! (package, ids, hosts), to the record (subtask, attempt) or is new at each place (ids, offsets, durations).
 //!
-//! - `families.txt`, `library`: the kinds of failures and their stacks.
-//! - `jobs`: who fails. `plan`, `cascade`, `fleet`, `incidents`: when, with what, and what follows.
+//! - `families.txt`, `healthy.txt`, `library`: the kinds of failures, what is logged without one, and their stacks.
+//! - `jobs`: who fails. `plan`, `cascade`, `incidents`: when, with what, and what follows. `fleet`: two days of many jobs,
+//!   of what they log while they are well (`background`) and of what fails (`calendar`).
 //! - `layouts`, `beside`, `template`, `scene`: how it is written.
 //! - [`truth`]: what was written, and the format of the truth file.
 
+mod background;
 mod beside;
+mod calendar;
 mod cascade;
 mod fleet;
 mod generator;

@@ -15,7 +15,8 @@ pub enum Scenario {
     Novel,
     /// Failures with their root and followers over many lines and jobs.
     Cascade,
-    /// A day of a fleet: base load that follows the clock, incidents, noise, several layouts and engines.
+    /// Two days of a fleet: jobs that are well most of the time, by the clock, and incidents; several layouts and
+    /// engines.
     Fleet,
 }
 
@@ -110,7 +111,8 @@ impl fmt::Display for LayoutChoice {
 pub struct Options {
     /// The kind of load.
     pub scenario: Scenario,
-    /// Records per second of event time, at least 1. `fleet` does without: its day has 24 hours whatever the count.
+    /// Records per second of event time, at least 1. `fleet` does without: it lasts its hours whatever the
+    /// count.
     pub rate: u64,
     /// Records.
     pub count: u64,
@@ -120,6 +122,8 @@ pub struct Options {
     pub seed: u64,
     /// Event time of the first record, milliseconds since the epoch.
     pub start_millis: i64,
+    /// How long `fleet` lasts, at most [`Options::MOST_HOURS`].
+    pub hours: u32,
     /// Layouts.
     pub layout: LayoutChoice,
     /// Whether counts per (job, family, minute) are kept for the truth file.
@@ -130,8 +134,11 @@ impl Options {
     /// How many jobs can be asked for.
     pub const MOST_JOBS: usize = 100_000;
 
+    /// How long a fleet can last: a year.
+    pub const MOST_HOURS: u32 = 8_784;
+
     /// `count` records of a scenario with everything else at its default: 4000 jobs, 1000 records a second (cascade:
-    /// 20), seed 1, from 2026-11-21T00:00:00Z.
+    /// 20), seed 1, from 2026-11-21T00:00:00Z, a fleet for 48 hours.
     #[must_use]
     pub fn of(scenario: Scenario, count: u64) -> Self {
         Self {
@@ -141,6 +148,7 @@ impl Options {
             jobs: 4000,
             seed: 1,
             start_millis: 1_795_219_200_000,
+            hours: 48,
             layout: LayoutChoice::Mix,
             minutes: false,
         }
@@ -160,7 +168,7 @@ impl Options {
     #[must_use]
     pub fn span_millis(&self) -> i64 {
         match self.scenario {
-            Scenario::Fleet => super::fleet::DAY_MILLIS,
+            Scenario::Fleet => i64::from(self.hours) * 3_600_000,
             Scenario::Steady | Scenario::Storm | Scenario::Novel | Scenario::Cascade => {
                 let millis = u128::from(self.count) * 1000 / u128::from(self.rate.max(1));
                 i64::try_from(millis).unwrap_or(i64::MAX)

@@ -14,6 +14,8 @@ pub(crate) struct Planned {
     pub(crate) family: usize,
     /// The TaskManager it speaks of, where an incident decides.
     pub(crate) peer: Option<u64>,
+    /// The instance of a dependency it speaks of, where an incident decides.
+    pub(crate) dependency: Option<u64>,
     /// The incident it belongs to.
     pub(crate) incident: Option<usize>,
 }
@@ -30,6 +32,13 @@ impl World {
     /// Number of a family.
     pub(crate) fn family(&self, id: &str) -> Option<usize> {
         self.families.iter().position(|family| family.id == id)
+    }
+
+    /// The share of all records of the load that a job writes.
+    pub(crate) fn share_of(&self, job: usize) -> f64 {
+        let weights = self.job_ranks.weights();
+        let all: f64 = weights.iter().sum();
+        weights.get(job).copied().unwrap_or(0.0) / all.max(f64::MIN_POSITIVE)
     }
 
     /// Numbers of the families of a set and an engine.
@@ -99,6 +108,7 @@ impl Even {
             job,
             family: self.families.get(rank).copied().unwrap_or_default(),
             peer: None,
+            dependency: None,
             incident: None,
         }
     }

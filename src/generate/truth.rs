@@ -29,11 +29,18 @@
 //! }
 //! ```
 //!
+//! Incidents of `fleet` say how many alerts are right: `"expected_alerts": {"least": 1, "most": 1}`. Failures of a job
+//! (`taskmanager_lost`, `checkpoint_spiral`, `jobmanager_lost`, `crash_loop`) and a `spike` (one error of a job at many
+//! times its usual rate, nothing fails) want one; a `dependency_outage` under 3 to 20 jobs wants 1 to 4; a `habit` (a
+//! single restart of a job that restarted so every few hours from the beginning) may be told or not. Incidents of one
+//! job lie 45 minutes apart; the first three quarters of the time are for learning and hold few. Whatever is in no
+//! incident is what healthy jobs log: an alert of it is a false one.
+//!
 //! All times are RFC 3339 in UTC. `lines` counts every family of an incident: the one with `root: true` is the root and
 //! its copies (in other subtasks, at later restarts, in other jobs), the others are followers.
 
 use super::generator::Made;
-use super::incidents::Incident;
+use super::incidents::{Expected, Incident};
 use super::jobs::Platform;
 use super::layouts::LayoutKind;
 use super::options::{Options, Scenario};
@@ -245,6 +252,7 @@ fn incident_truth(lines: &BTreeMap<usize, Line>, incident: &Incident, place: &dy
         subject: incident.subject.clone(),
         jobs: incident.jobs.iter().map(|job| place(*job)).collect(),
         complete: records == incident.planned,
+        expected_alerts: incident.expected,
         root: RootTruth {
             job: place(incident.root_job),
             family: incident.root_family,
@@ -356,6 +364,8 @@ pub struct IncidentTruth {
     /// Positions in `jobs`.
     pub jobs: Vec<usize>,
     complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_alerts: Option<Expected>,
     root: RootTruth,
     started_at: String,
     ended_at: String,

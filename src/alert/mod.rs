@@ -9,6 +9,7 @@
 //! - [`failure`]: one failure of one job: its root and its followers.
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `shared`: jobs that fail together, because something they share has failed.
+//! - [`part_of`]: which alerts of rules are part of a failure.
 //! - [`replay`]: the past, played by its own time.
 //! - [`condition`]: the rules of `rules/alerts`, judged over counts by the minute.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
@@ -20,6 +21,7 @@ pub mod condition;
 pub mod failure;
 pub mod judge;
 mod notice;
+pub mod part_of;
 pub mod replay;
 mod shared;
 mod sighting;

@@ -19,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 fn simulate(logs: &str) -> Vec<Value> {
     static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(RuleSet::shipped().unwrap()));
     let mut engine = Engine::new(Arc::clone(&RULES), jiff::tz::TimeZone::UTC);
-    let mut replay = Replay::new(RULES.cascades().clone());
+    let mut replay = Replay::new(RULES.cascades().clone()).with_rules(RULES.alerts().clone());
     for line in logs.lines() {
         engine.read(line.as_bytes(), &mut |outcome| match outcome {
             Outcome::Folded(event) => replay.take(&event),

@@ -11,6 +11,7 @@
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `usual`: what a job logs day by day, which is no sign of a failure.
 //! - `shared`: jobs that fail together, because something they share has failed.
+//! - [`part_of`]: which alerts of rules are part of a failure.
 //! - [`replay`]: the past, played by its own time.
 //! - [`condition`]: the rules of `rules/alerts`, judged over counts by the minute.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
@@ -26,6 +27,7 @@ pub mod failure;
 pub mod judge;
 mod notice;
 pub mod notify;
+pub mod part_of;
 pub mod replay;
 mod says_failed;
 mod shared;

@@ -36,7 +36,8 @@ pub(super) struct Args {
 /// When an input cannot be read (65) or the rules are faulty (78).
 pub(super) fn run(args: Args) -> CommandResult {
     let mut engine = args.engine.engine()?;
-    let mut replay = Replay::new(engine.rules().cascades().clone());
+    let rules = engine.rules();
+    let mut replay = Replay::new(rules.cascades().clone()).with_rules(rules.alerts().clone());
     let mut rejected = 0_u64;
     let bad = |error: anyhow::Error| Failure::new(Exit::BadInput, error);
     if args.what.iter().any(|what| what == "-") {

@@ -5,26 +5,45 @@
 //! whether what is found is news. What it does not do: keep, deliver.
 
 use super::says_failed::SaysFailed;
-use super::{Alert, Cascades, Change, ChangeKind, Judged, Patience, Piece, Sighting, State, Watch};
+use super::teller::Teller;
+use super::{
+    Alert, AlertRules, Cascades, Change, ChangeKind, Conditions, Counted, Judged, Patience, Piece, Sighting, State,
+    Watch,
+};
 use crate::event::{AlertId, EventTime};
-use crate::fold::{DetailDelta, Flush};
-use hashbrown::HashMap;
+use crate::fold::Flush;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Judges as records come in.
 #[derive(Debug)]
 pub struct Alerter {
     watch: Watch,
+    conditions: Conditions,
+    teller: Teller,
     says_failed: SaysFailed,
     time: EventClock,
     /// How the alerts that are not over were told last.
     standing: HashMap<AlertId, State, foldhash::fast::RandomState>,
+    /// Alerts of a former life that nothing is known of any more.
+    orphans: Vec<Alert>,
     /// Whose a job is, as its logs say.
     teams: HashMap<Box<str>, Box<str>, foldhash::fast::RandomState>,
 }
 
+/// What came, and what time it is.
+#[derive(Debug)]
+pub struct Came<'a> {
+    /// What was seen of errors, in any order. Whether it says that something failed is found out here.
+    pub sightings: Vec<Sighting>,
+    /// What was counted, in any order.
+    pub counted: Vec<Counted<'a>>,
+    /// Milliseconds since the epoch, by the clock of the machine.
+    pub wall: i64,
+}
+
 /// How far event time has come.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct EventClock {
     /// Latest event, nanoseconds since the epoch, and when it was seen, milliseconds by the machine's clock.
     latest: Option<(i64, i64)>,
@@ -65,55 +84,113 @@ impl Alerter {
 
     /// Judges with these rules.
     #[must_use]
-    pub fn new(cascades: Arc<Cascades>, patience: Patience) -> Self {
+    pub fn new(cascades: Arc<Cascades>, rules: Arc<AlertRules>, patience: Patience) -> Self {
         Self {
             watch: Watch::new(Arc::clone(&cascades), patience),
+            conditions: Conditions::new(Arc::clone(&rules)),
+            teller: Teller::new(rules),
             says_failed: SaysFailed::new(cascades),
             time: EventClock::default(),
             standing: HashMap::default(),
+            orphans: Vec::new(),
             teams: HashMap::default(),
         }
     }
 
     /// Goes on where a former life ended: what it kept, and the alerts that were not over. One that nothing is known of
     /// any more is over with the next step.
-    pub fn restore(&mut self, pieces: Vec<Piece>, open: &[Alert], wall: i64) {
-        drop(pieces);
+    pub fn restore(&mut self, pieces: Vec<Piece>, open: &[Alert]) {
+        let (mut of_watch, mut of_conditions, mut waiting) = (Vec::new(), Vec::new(), None);
+        for (key, bytes) in pieces {
+            let Some(bytes) = bytes else {
+                continue;
+            };
+            match key.split_once(':') {
+                Some(("watch", name)) => of_watch.push((name.to_owned(), bytes)),
+                Some(("rules", name)) => of_conditions.push((name.to_owned(), bytes)),
+                Some(("teller", _)) => waiting = Some(bytes),
+                Some(("time", _)) => self.time = serde_json::from_slice(&bytes).unwrap_or_default(),
+                Some(_) | None => {}
+            }
+        }
+        let strange = self.watch.restore(of_watch.into_iter());
+        if !strange.is_empty() {
+            tracing::warn!(
+                pieces = strange.len(),
+                "what was known of some failures cannot be read; they are begun anew"
+            );
+        }
+        self.conditions.restore(of_conditions.into_iter());
+        let second = self.time.latest.map_or(0, |(event, _)| event / SECOND);
+        self.teller.restore(second, open, waiting.as_deref());
+        let found: HashSet<AlertId, foldhash::fast::RandomState> =
+            self.conditions.firing().iter().map(|alert| alert.id).collect();
         self.standing.extend(open.iter().map(|alert| (alert.id, alert.state)));
-        let _ = wall;
+        let is_orphan = |alert: &&Alert| !self.watch.knows(alert.id) && !found.contains(&alert.id);
+        self.orphans = open.iter().filter(is_orphan).cloned().collect();
     }
 
     /// From now on judges with these rules; what goes on goes on.
-    pub fn set_cascades(&mut self, cascades: Arc<Cascades>) {
+    pub fn set_rules(&mut self, cascades: Arc<Cascades>, rules: Arc<AlertRules>) {
         self.says_failed = SaysFailed::new(Arc::clone(&cascades));
         self.watch.set_cascades(cascades);
+        self.conditions.set_rules(Arc::clone(&rules));
+        self.teller.set_rules(rules);
     }
 
-    /// Judges what a flush holds and what else was seen. `wall` in milliseconds since the epoch, by the clock of the
-    /// machine.
-    pub fn take(&mut self, flush: &Flush, seen: Vec<Sighting>, wall: i64) -> Judged {
-        let mut sightings: Vec<Sighting> = flush.details.iter().map(|delta| self.sighting(delta)).collect();
-        sightings.extend(seen);
+    /// What is to be judged of a flush.
+    pub fn came_with<'f>(&mut self, flush: &'f Flush, wall: i64) -> Came<'f> {
+        for delta in &flush.details {
+            if let Some(team) = delta.sample.dimensions.get("team") {
+                self.belongs(&delta.job, team);
+            }
+        }
+        Came {
+            sightings: flush.details.iter().map(Sighting::of_delta).collect(),
+            counted: flush.stats.iter().map(Counted::from).collect(),
+            wall,
+        }
+    }
+
+    /// Judges what came.
+    pub fn take(&mut self, came: Came<'_>) -> Judged {
+        let Came {
+            mut sightings,
+            mut counted,
+            wall,
+        } = came;
+        // A clock that is ahead is not believed: the time of what it writes is now.
+        let latest = EventTime::new(nanos(wall), 9);
         for seen in &mut sightings {
-            // A clock that is ahead is not believed: the time of what it writes is now.
-            let latest = EventTime::new(nanos(wall), 9);
             seen.first = seen.first.min(latest);
             seen.last = seen.last.min(latest);
             seen.failed |= self.says_failed.of(&seen.identity.template);
         }
+        for row in &mut counted {
+            row.minute = row.minute.min(latest.minute());
+        }
         sightings.sort_by(|a, b| a.by_time().cmp(&b.by_time()));
-        let mut alerts = Vec::new();
+        counted.sort_by_key(|row| row.minute);
+        let mut counted = counted.into_iter().peekable();
+        let mut told = Vec::new();
         for seen in sightings {
             // Time goes on between two seconds with errors, as it did when they were written.
-            let second = seen.first.nanos().div_euclid(SECOND).saturating_mul(SECOND);
+            let second = seen.first.nanos().div_euclid(SECOND);
             let known = self.time.latest.map_or(i64::MIN, |(event, _)| event);
-            if second > known {
-                alerts.extend(self.watch.advance(EventTime::new(second, 9)));
+            if second.saturating_mul(SECOND) > known {
+                told.extend(self.advance(second.saturating_mul(SECOND)));
+            }
+            while let Some(row) = counted.next_if(|row| row.minute <= seen.first.minute()) {
+                self.conditions.take(&row);
             }
             self.time.saw(seen.last.nanos(), wall);
             self.watch.see(seen);
         }
-        self.go_on(alerts, wall)
+        for row in counted {
+            self.time.saw(nanos(row.minute.start_millis()), wall);
+            self.conditions.take(&row);
+        }
+        self.go_on(told, wall)
     }
 
     /// Judges what follows from nothing having come: what is due is told, what is quiet is over.
@@ -121,19 +198,43 @@ impl Alerter {
         self.go_on(Vec::new(), wall)
     }
 
-    fn go_on(&mut self, mut alerts: Vec<Alert>, wall: i64) -> Judged {
-        let Some(now) = self.time.now(wall) else {
-            return Judged {
-                at: wall,
-                ..Judged::default()
-            };
-        };
-        alerts.extend(self.watch.advance(EventTime::new(now, 9)));
+    fn advance(&mut self, now: i64) -> Vec<Alert> {
+        let time = EventTime::new(now, 9);
+        let (failures, found) = (self.watch.advance(time), self.conditions.advance(time));
+        self.teller.tell(now.div_euclid(SECOND), failures, found)
+    }
+
+    fn go_on(&mut self, mut told: Vec<Alert>, wall: i64) -> Judged {
+        for mut orphan in std::mem::take(&mut self.orphans) {
+            orphan.state = State::Resolved;
+            orphan.ended_at = Some(EventTime::from_millis(wall).rfc3339());
+            told.push(orphan);
+        }
+        let now = self.time.now(wall);
+        if let Some(now) = now {
+            told.extend(self.advance(now));
+        }
+        let now = now.unwrap_or_else(|| nanos(wall));
+        let pieces = self.pieces(now, &told);
         Judged {
             at: wall,
-            changes: self.changes(alerts, now, wall),
-            pieces: Vec::new(),
+            changes: self.changes(told, now, wall),
+            pieces,
         }
+    }
+
+    fn pieces(&mut self, now: i64, told: &[Alert]) -> Vec<Piece> {
+        let named = |room: &str, pieces: Vec<Piece>| -> Vec<Piece> {
+            let named = pieces.into_iter().map(|(key, bytes)| (format!("{room}:{key}"), bytes));
+            named.collect()
+        };
+        let mut pieces = named("watch", self.watch.changed_pieces(EventTime::new(now, 9), told));
+        pieces.extend(named("rules", self.conditions.changed_pieces()));
+        pieces.extend(named("teller", self.teller.changed_piece().into_iter().collect()));
+        if !pieces.is_empty() || !told.is_empty() {
+            pieces.push(("time:".to_owned(), serde_json::to_vec(&self.time).ok()));
+        }
+        pieces
     }
 
     /// What telling these alerts changes.
@@ -159,13 +260,6 @@ impl Alerter {
             changes.push(Change { kind, alert, past });
         }
         changes
-    }
-
-    fn sighting(&mut self, delta: &DetailDelta) -> Sighting {
-        if let Some(team) = delta.sample.dimensions.get("team") {
-            self.belongs(&delta.job, team);
-        }
-        Sighting::of_delta(delta)
     }
 
     /// Whose a job is.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A kind of error seen in a failure: one type with one exception.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Member {
     /// What error it is: of the earliest event, and of those of one instant the smallest fingerprint.
     pub identity: Arc<Identity>,
@@ -32,7 +32,7 @@ pub struct Member {
 }
 
 /// What was seen of one failure.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     members: BTreeMap<(Arc<str>, Option<String>), Member>,
 }

@@ -12,6 +12,7 @@
 //! - `usual`: what a job logs day by day, which is no sign of a failure.
 //! - `shared`: jobs that fail together, because something they share has failed.
 //! - [`part_of`]: which alerts of rules are part of a failure.
+//! - `teller`: one failure is one alert: what is told of failures and of what rules found.
 //! - [`replay`]: the past, played by its own time.
 //! - [`condition`]: the rules of `rules/alerts`, judged over counts by the minute.
 //! - [`judge`]: the spike judge: counts of one series against their own past.
@@ -32,11 +33,12 @@ pub mod replay;
 mod says_failed;
 mod shared;
 mod sighting;
+mod teller;
 mod usual;
 pub mod watch;
 
 pub use crate::event::AlertId;
-pub use alerter::Alerter;
+pub use alerter::{Alerter, Came};
 pub use cascade::Cascades;
 pub use change::{Change, ChangeKind, Judged, Piece};
 pub use condition::{AlertRules, Conditions, Counted};

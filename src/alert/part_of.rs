@@ -37,6 +37,11 @@ impl PartOf {
         }
     }
 
+    /// From now on by these rules.
+    pub fn set_rules(&mut self, rules: Arc<AlertRules>) {
+        self.rules = rules;
+    }
+
     /// An alert of the failure watch was told.
     pub fn note(&mut self, second: i64, failure: &Alert) {
         self.failures

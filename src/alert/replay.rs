@@ -4,19 +4,17 @@
 //! seconds, not with events.
 
 use super::condition::{AlertRules, Conditions, Counted, CountedDimensions, CountedIdentity};
-use super::part_of::PartOf;
+use super::says_failed::SaysFailed;
+use super::teller::Teller;
 use super::watch::in_order;
-use super::{Alert, AlertId, Cascades, Patience, Sighting, State, Subject, Watch};
+use super::{Alert, AlertId, Cascades, Patience, Sighting, Subject, Watch};
 use crate::engine::Identified;
 use crate::event::{Dimensions, EventTime, Fingerprint, Minute};
 use crate::identity::Identity;
-use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000_000;
-/// Seconds an alert that may be part of a failure waits for it: the watch lets a failure settle before it speaks.
-const WAITS: i64 = 10;
 
 /// What is judged together: events of one error in one job within one second.
 type Together = (i64, Subject, Fingerprint, bool);
@@ -73,8 +71,7 @@ pub struct Replay {
     rules: Arc<AlertRules>,
     seen: BTreeMap<Together, Sighting>,
     counted: BTreeMap<CountedAs, (Arc<Identity>, u64)>,
-    /// Whether a masked message says that something failed: few messages, many events.
-    says_failed: HashMap<String, bool>,
+    says_failed: SaysFailed,
 }
 
 impl Replay {
@@ -82,11 +79,11 @@ impl Replay {
     #[must_use]
     pub fn new(cascades: Arc<Cascades>) -> Self {
         Self {
+            says_failed: SaysFailed::new(Arc::clone(&cascades)),
             cascades,
             rules: Arc::default(),
             seen: BTreeMap::new(),
             counted: BTreeMap::new(),
-            says_failed: HashMap::new(),
         }
     }
 
@@ -99,7 +96,7 @@ impl Replay {
 
     /// Takes in an event.
     pub fn take(&mut self, event: &Identified<'_>) {
-        let failed = self.says_failed(&event.identity.template);
+        let failed = self.says_failed.of(&event.identity.template);
         let sighting = Sighting::of(event, failed);
         let second = sighting.first.nanos().div_euclid(SECOND);
         if self.rules.iter().any(|rule| rule.enabled) {
@@ -118,15 +115,6 @@ impl Replay {
         }
     }
 
-    fn says_failed(&mut self, template: &str) -> bool {
-        if let Some(failed) = self.says_failed.get(template) {
-            return *failed;
-        }
-        let failed = self.cascades.says_failed(template);
-        self.says_failed.insert(template.to_owned(), failed);
-        failed
-    }
-
     /// Plays what was gathered; gives each alert as it was told last, in the order of their beginning. What is part of
     /// a failure that is told is not told by itself.
     #[must_use]
@@ -134,6 +122,8 @@ impl Replay {
         let mut watch = Watch::new(self.cascades, patience);
         let mut conditions = Conditions::new(Arc::clone(&self.rules));
         let mut teller = Teller::new(self.rules);
+        let mut told: BTreeMap<AlertId, Alert> = BTreeMap::new();
+        let mut note = |alerts: Vec<Alert>| told.extend(alerts.into_iter().map(|alert| (alert.id, alert)));
         let mut seconds: BTreeMap<i64, Vec<Sighting>> = BTreeMap::new();
         for ((second, ..), sighting) in self.seen {
             seconds.entry(second).or_default().push(sighting);
@@ -143,8 +133,8 @@ impl Replay {
         for (second, mut sightings) in seconds {
             // Between two seconds with errors only waiting ends: one look before the next error is enough.
             let now = EventTime::new(second.saturating_mul(SECOND), 9);
-            teller.tell(second, watch.advance(now), conditions.advance(now));
-            sightings.sort_by(|a, b| by_time(a).cmp(&by_time(b)));
+            note(teller.tell(second, watch.advance(now), conditions.advance(now)));
+            sightings.sort_by(|a, b| a.by_time().cmp(&b.by_time()));
             for sighting in sightings {
                 watch.see(sighting);
             }
@@ -156,64 +146,12 @@ impl Replay {
         if let Some(last) = last {
             let end = last + 1;
             let now = EventTime::new(end.saturating_mul(SECOND), 9);
-            teller.tell(end, watch.advance(now), conditions.advance(now));
-            teller.tell(end, watch.firing(), Vec::new());
+            note(teller.tell(end, watch.advance(now), conditions.advance(now)));
+            note(teller.tell(end, watch.firing(), Vec::new()));
+            note(teller.rest());
         }
-        teller.told()
-    }
-}
-
-/// Puts failures and what the rules found together.
-#[derive(Debug)]
-struct Teller {
-    part_of: PartOf,
-    told: BTreeMap<AlertId, Alert>,
-    /// What waits for a failure it may be part of, since when.
-    waiting: BTreeMap<AlertId, (i64, Alert)>,
-}
-
-impl Teller {
-    fn new(rules: Arc<AlertRules>) -> Self {
-        Self {
-            part_of: PartOf::new(rules),
-            told: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-        }
-    }
-
-    fn tell(&mut self, second: i64, failures: Vec<Alert>, found: Vec<Alert>) {
-        for failure in failures {
-            self.part_of.note(second, &failure);
-            self.told.insert(failure.id, failure);
-        }
-        for alert in found {
-            let known = self.told.contains_key(&alert.id) || self.waiting.contains_key(&alert.id);
-            if let Some((_, waiting)) = self.waiting.get_mut(&alert.id) {
-                *waiting = alert;
-            } else if known {
-                self.told.insert(alert.id, alert);
-            } else if alert.state == State::Firing {
-                self.waiting.insert(alert.id, (second, alert));
-            }
-        }
-        let part_of = &self.part_of;
-        self.waiting.retain(|_, (_, alert)| !part_of.holds(second, alert));
-        let due: Vec<AlertId> = self.waiting.iter().filter(|(_, (since, _))| second - since >= WAITS).map(|(id, _)| *id).collect();
-        for id in due {
-            self.told.extend(self.waiting.remove(&id).map(|(_, alert)| (id, alert)));
-        }
-    }
-
-    /// All that was told; the past has ended, so that nothing waits longer.
-    fn told(mut self) -> Vec<Alert> {
-        self.told.extend(self.waiting.into_iter().map(|(id, (_, alert))| (id, alert)));
-        let mut alerts: Vec<Alert> = self.told.into_values().collect();
+        let mut alerts: Vec<Alert> = told.into_values().collect();
         alerts.sort_by(in_order);
         alerts
     }
-}
-
-/// Order of sightings of one second: any, so that it is the same every time.
-fn by_time(seen: &Sighting) -> (EventTime, &Subject, Fingerprint) {
-    (seen.first, &seen.subject, seen.identity.fingerprint)
 }

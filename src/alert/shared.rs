@@ -22,7 +22,7 @@ pub(super) struct Candidate<'a> {
 }
 
 /// Something shared that fails.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Incident {
     id: AlertId,
     /// How many jobs the alert told of last.
@@ -34,9 +34,12 @@ struct Incident {
 }
 
 /// What fails for several jobs now, by the type of the root.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Incidents {
     open: BTreeMap<Arc<str>, Incident>,
+    /// Whether a piece of them is written that is not empty.
+    #[serde(skip)]
+    is_written: bool,
 }
 
 impl Incidents {
@@ -84,6 +87,21 @@ impl Incidents {
             now.nanos() <= over.nanos().saturating_add(Self::HOLD_NANOS)
         });
         alerts
+    }
+
+    /// Whether they are to be written anew: something was told of them, or what they count may have changed.
+    pub(super) fn is_changed(&mut self, counted_too: bool, told: &[Alert]) -> bool {
+        let is_told = told.iter().any(|alert| alert.rule == RULE);
+        let is_changed = is_told || (counted_too && (self.is_written || !self.open.is_empty()));
+        if is_changed {
+            self.is_written = !self.open.is_empty();
+        }
+        is_changed
+    }
+
+    /// Whether one of them has this alert.
+    pub(super) fn knows(&self, id: AlertId) -> bool {
+        self.open.values().any(|incident| incident.id == id)
     }
 
     /// Whether failures with this root are told by an incident.

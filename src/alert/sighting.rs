@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Whose error it is: the job's, or, where no job is told, that of the process that wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Subject {
     /// The job key (`Dimensions::job`).
     Job(Arc<str>),

@@ -52,7 +52,7 @@ pub(super) struct Bursts {
 }
 
 /// What came within some time.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Told {
     /// Most events within the shorter window.
     short: u64,
@@ -71,7 +71,7 @@ impl Told {
 }
 
 /// One error of a job.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 struct Error {
     /// The minute it was first seen in, and the last one.
     since: i64,
@@ -85,7 +85,7 @@ struct Error {
 }
 
 /// The errors of one job.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Usual {
     errors: BTreeMap<Fingerprint, Error>,
 }
@@ -291,7 +291,9 @@ mod tests {
     fn errors_of_a_job_are_bounded() {
         let mut usual = Usual::default();
         for n in 0..1_000 {
-            usual.errors.insert(Fingerprint::from_bytes(u128::to_be_bytes(n)), Error::default());
+            usual
+                .errors
+                .insert(Fingerprint::from_bytes(u128::to_be_bytes(n)), Error::default());
             usual.make_room();
         }
         assert!(usual.errors.len() <= Usual::ERRORS);

@@ -12,13 +12,17 @@
 //!
 //! Time is event time: it is as late as the latest [`Watch::advance`]. A replayed past gives the alerts it gave then.
 
+mod kept;
+
 use super::failure::Failure;
 use super::notice::{Heading, Level};
 use super::shared::{Candidate, Incidents};
 use super::usual::{Bursts, Rate, Usual};
 use super::{Alert, AlertId, Cascades, Sighting, State, Subject};
 use crate::event::{EventTime, Fingerprint, Group, Part, Severity};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
+use kept::{Unkept, Written};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
@@ -58,7 +62,7 @@ impl Default for Patience {
 }
 
 /// By what a failure was noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum BeganAs {
     /// A line said that a job or a task has failed.
     Failed,
@@ -83,7 +87,7 @@ impl BeganAs {
 }
 
 /// A failure that goes on.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Open {
     id: AlertId,
     began_as: BeganAs,
@@ -105,7 +109,7 @@ struct Open {
 }
 
 /// What makes an alert worth telling again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
     state: State,
     root: Option<Fingerprint>,
@@ -121,6 +125,7 @@ struct One {
     over: Option<Open>,
     /// What was seen lately and belongs to no failure yet, oldest first.
     lately: VecDeque<(Sighting, Rate)>,
+    unkept: Unkept,
 }
 
 /// Watches all jobs.
@@ -139,6 +144,11 @@ pub struct Watch {
     /// Alerts that turned out to be others told before.
     ended: Vec<Alert>,
     incidents: Incidents,
+    /// Of whom something usual was counted since it was written.
+    usual_changed: HashSet<Subject, foldhash::fast::RandomState>,
+    /// Names of pieces that are no more.
+    gone: Vec<String>,
+    written: Written,
 }
 
 impl Watch {
@@ -166,6 +176,9 @@ impl Watch {
             sweep: EventTime::from_millis(0),
             ended: Vec::new(),
             incidents: Incidents::default(),
+            usual_changed: HashSet::default(),
+            gone: Vec::new(),
+            written: Written::default(),
         }
     }
 
@@ -193,6 +206,7 @@ impl Watch {
         let one = self.subjects.entry_ref(&seen.subject).or_default();
         if let Some(open) = &mut one.open {
             open.failure.see(&seen, rate);
+            one.unkept.changed = true;
             open.changed = true;
             if keeps_open(&seen, rate) {
                 open.last = open.last.max(seen.last);
@@ -215,6 +229,7 @@ impl Watch {
         };
         one.remember(seen, rate, patience);
         if let Some(began_as) = began_as {
+            one.unkept.told = true;
             one.open(&subject, began_as, now, patience);
         }
     }
@@ -227,6 +242,7 @@ impl Watch {
         if self.usual.len() >= Self::KNOWN && !self.usual.contains_key(&seen.subject) {
             return Rate::Rare;
         }
+        self.usual_changed.get_or_insert_with(&seen.subject, Subject::clone);
         let usual = self.usual.entry_ref(&seen.subject).or_default();
         let bursts = Bursts {
             short: self.patience.burst,
@@ -269,7 +285,9 @@ impl Watch {
             let Some(other) = self.subjects.remove(&subject) else {
                 continue;
             };
+            self.forget_piece(&subject, &other);
             let one = self.subjects.entry_ref(&seen.subject).or_default();
+            one.unkept.told = true;
             if let Some(mut twice) = one.join(other) {
                 self.ended.extend(twice.tell(&subject, State::Resolved, &self.cascades));
             }
@@ -307,8 +325,10 @@ impl Watch {
                 let is_over = open.is_over(now, patience);
                 if (is_over || now >= open.due) && open.is_news && !open.is_told_by(&self.incidents) {
                     alerts.extend(open.tell(subject, State::Firing, cascades));
+                    one.unkept.told = true;
                 }
                 if is_over {
+                    one.unkept.told = true;
                     if open.told.is_some() {
                         alerts.extend(open.tell(subject, State::Resolved, cascades));
                     }
@@ -320,8 +340,10 @@ impl Watch {
             }
             one.forget(now, patience);
         }
-        self.subjects
-            .retain(|_, one| one.open.is_some() || one.over.is_some() || !one.lately.is_empty());
+        let gone = self.subjects.extract_if(|_, one| one.is_nothing());
+        for (subject, one) in gone.collect::<Vec<_>>() {
+            self.forget_piece(&subject, &one);
+        }
         self.forget_silent(now);
         alerts.sort_by(in_order);
         alerts
@@ -332,7 +354,8 @@ impl Watch {
         if now >= self.sweep {
             self.sweep = later(now, Self::YOUNG_NANOS);
             let since = later(now, -Self::SILENT_NANOS);
-            self.usual.retain(|_, usual| !usual.is_silent_since(since));
+            let silent = self.usual.extract_if(|_, usual| usual.is_silent_since(since));
+            self.usual_changed.extend(silent.map(|(subject, _)| subject));
         }
     }
 
@@ -371,6 +394,7 @@ impl One {
             && now > later(over.last, patience.quiet_nanos.saturating_add(patience.flap_nanos))
         {
             self.over = None;
+            self.unkept.changed = true;
         }
         let Some(open) = self.open.as_mut().filter(|open| open.told.is_none() && now >= open.due) else {
             return;
@@ -387,7 +411,13 @@ impl One {
             open.told = over.told;
             open.flaps = true;
             open.changed = true;
+            self.unkept.told = true;
         }
+    }
+
+    /// Whether there is nothing to remember of it.
+    fn is_nothing(&self) -> bool {
+        self.open.is_none() && self.over.is_none() && self.lately.is_empty()
     }
 
     /// The failure is over. One that an incident told of does not come again by itself.

@@ -1,10 +1,11 @@
 //! Judges, and keeps what it judged until it is stored.
 
-use crate::alert::{Alerter, Judged, Patience, Sighting};
+use crate::alert::{Alerter, Counted, Judged, Patience, Sighting};
 use crate::clock::Clock;
 use crate::fold::Flush;
 use crate::rules::{LiveRules, RuleSet};
 use crate::store::{WriteError, Writer};
+use crate::topics::stat::Stat;
 use std::sync::Arc;
 
 /// Judges, and stores what it judged with what it judged from.
@@ -20,6 +21,13 @@ pub(super) struct Keeper {
     looked: i64,
     /// Told whenever there is something new to tell.
     news: Box<dyn Fn() + Send>,
+}
+
+/// What is judged beside what a flush holds.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    pub(super) sightings: Vec<Sighting>,
+    pub(super) stats: Vec<Stat>,
 }
 
 /// What was judged and could not be kept yet.
@@ -53,8 +61,12 @@ impl Keeper {
     ) -> Result<Self, WriteError> {
         let (pieces, open) = writer.judged_before()?;
         let in_force = rules.current();
-        let mut alerter = Alerter::new(Arc::clone(in_force.cascades()), Patience::default());
-        alerter.restore(pieces, &open, clock.now_millis());
+        let mut alerter = Alerter::new(
+            Arc::clone(in_force.cascades()),
+            Arc::clone(in_force.alerts()),
+            Patience::default(),
+        );
+        alerter.restore(pieces, &open);
         Ok(Self {
             writer,
             alerter,
@@ -76,7 +88,7 @@ impl Keeper {
     ///
     /// # Errors
     /// What kept it from being stored; the same flush can be handed over again, and is not judged again.
-    pub(super) fn keep(&mut self, flush: Option<&Flush>, seen: Vec<Sighting>) -> Result<(), WriteError> {
+    pub(super) fn keep(&mut self, flush: Option<&Flush>, beside: Beside) -> Result<(), WriteError> {
         let wall = self.clock.now_millis();
         self.take_rules();
         let open = match (self.open.take(), flush) {
@@ -84,7 +96,12 @@ impl Keeper {
             (open, flush) => {
                 let mut judged = open.map(|open| open.judged).unwrap_or_default();
                 judged.join(match flush {
-                    Some(flush) => self.alerter.take(flush, seen, wall),
+                    Some(flush) => {
+                        let mut came = self.alerter.came_with(flush, wall);
+                        came.sightings.extend(beside.sightings);
+                        came.counted.extend(beside.stats.iter().filter_map(Counted::of_stat));
+                        self.alerter.take(came)
+                    }
                     None => self.alerter.idle(wall),
                 });
                 Open {
@@ -110,7 +127,8 @@ impl Keeper {
     fn take_rules(&mut self) {
         let rules = self.rules.current();
         if !Arc::ptr_eq(&rules, &self.in_force) {
-            self.alerter.set_cascades(Arc::clone(rules.cascades()));
+            self.alerter
+                .set_rules(Arc::clone(rules.cascades()), Arc::clone(rules.alerts()));
             self.in_force = rules;
         }
     }

@@ -1,10 +1,10 @@
-//! The role `alert`: from the details in Kafka to alerts, each transition once.
+//! The role `alert`: from the details and counts in Kafka to alerts, each transition once.
 //!
 //! What was read and what was judged from it stand in one transaction of the store: a process killed at any moment
 //! goes on after the last record it judged. Changes go to the topic `error-alerts` from the store's outbox, at least
 //! once, with the number of the change in a header.
 
-use super::keeper::Keeper;
+use super::keeper::{Beside, Keeper};
 use super::publish::Publisher;
 use crate::alert::{Sighting, Subject};
 use crate::clock::Clock;
@@ -20,6 +20,7 @@ use crate::source::kafka::{KafkaFault, KafkaSettings};
 use crate::store::{WriteError, WriteErrorKind, Writer};
 use crate::telemetry::metrics::{self, Metric};
 use crate::topics::detail::Detail;
+use crate::topics::stat::Stat;
 use hashbrown::HashMap;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -119,7 +120,7 @@ pub fn run(
             (pause * 2).min(PAUSES.1)
         };
         // What is due by time alone goes on while Kafka is away.
-        if let Err(error) = keeper.keep(None, Vec::new()) {
+        if let Err(error) = keeper.keep(None, Beside::default()) {
             tracing::warn!(%error, "what is due could not be stored; it is tried again");
         }
         if stop.wait(pause) {
@@ -136,13 +137,54 @@ fn may_pass(error: &WriteError) -> bool {
     }
 }
 
+/// The topics that are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    /// Failures are made of these.
+    Details,
+    /// Rules count by these.
+    Stats,
+}
+
+impl Topic {
+    const ALL: [Topic; 2] = [Topic::Details, Topic::Stats];
+}
+
+/// A record as read.
+enum Read {
+    Detail(Box<Detail>),
+    Stat(Box<Stat>),
+    /// None of ours, or of a later release.
+    Strange,
+}
+
+impl Read {
+    fn of(topic: Topic, payload: &[u8]) -> Self {
+        match topic {
+            Topic::Details => match serde_json::from_slice::<Detail>(payload) {
+                Ok(detail) if detail.version <= Detail::VERSION => Self::Detail(Box::new(detail)),
+                Ok(_) | Err(_) => Self::Strange,
+            },
+            Topic::Stats => serde_json::from_slice(payload).map_or(Self::Strange, |stat| Self::Stat(Box::new(stat))),
+        }
+    }
+}
+
+/// What came within an interval.
+#[derive(Debug, Default)]
+struct Gathered {
+    beside: Beside,
+    /// Jobs and whose they are.
+    teams: Vec<(String, String)>,
+}
+
 struct Session<'a> {
     options: &'a AlertOptions,
     consumer: BaseConsumer<Calls>,
     /// Where each partition goes on: what was read so far.
-    next: BTreeMap<i32, i64>,
+    next: BTreeMap<(Topic, i32), i64>,
     /// Partitions that moved since the last time something was stored.
-    moved: BTreeMap<i32, i64>,
+    moved: BTreeMap<(Topic, i32), i64>,
     looked: Instant,
     /// Processes that name no job, by issue: only the first detail of a minute tells the process.
     processes: HashMap<IssueId, Box<str>, foldhash::fast::RandomState>,
@@ -168,67 +210,78 @@ impl<'a> Session<'a> {
             processes: HashMap::default(),
         };
         for position in keeper.writer.positions()? {
-            if let Some(partition) = partition_of(&position.source, session.topic()) {
-                session
-                    .next
-                    .insert(partition, i64::try_from(position.next).unwrap_or(i64::MAX));
+            for topic in Topic::ALL {
+                if let Some(partition) = partition_of(&position.source, session.name_of(topic)) {
+                    let next = i64::try_from(position.next).unwrap_or(i64::MAX);
+                    session.next.insert((topic, partition), next);
+                }
             }
         }
         session.assign()?;
         Ok(session)
     }
 
-    fn topic(&self) -> &'a str {
-        &self.options.topics.details
+    fn name_of(&self, topic: Topic) -> &'a str {
+        match topic {
+            Topic::Details => &self.options.topics.details,
+            Topic::Stats => &self.options.topics.stats,
+        }
     }
 
-    /// Takes all partitions of the topic, each where it goes on; new ones from their beginning, and in the first life
-    /// from a little while ago.
+    fn topic_named(&self, name: &str) -> Option<Topic> {
+        Topic::ALL.into_iter().find(|topic| self.name_of(*topic) == name)
+    }
+
+    /// Takes all partitions of both topics, each where it goes on; new ones from their beginning, and in the first
+    /// life from a little while ago.
     fn assign(&mut self) -> Result<(), AlertError> {
-        let topic = self.topic();
         let questions = Questions::new(&self.options.kafka, WAIT)?;
-        let no_topic = || KafkaFault::NoTopic {
-            topic: topic.to_owned(),
-            ours: true,
-        };
-        let partitions = questions.partitions(topic)?.ok_or_else(no_topic)?;
         let is_first_life = self.next.is_empty();
         let mut list = TopicPartitionList::new();
-        for partition in 0..partitions {
-            let bounds = questions.bounds(topic, partition)?;
-            let next = match self.next.get(&partition) {
-                Some(next) if (bounds.low..=bounds.high).contains(next) => *next,
-                Some(next) => {
-                    tracing::error!(
-                        partition,
-                        next,
-                        low = bounds.low,
-                        high = bounds.high,
-                        "details were removed before they were judged (or the topic was made anew): judging goes on \
-                         with the oldest there are"
-                    );
-                    bounds.low
-                }
-                None if is_first_life => self.a_while_ago(&questions, partition, bounds.high)?,
-                None => bounds.low,
+        for topic in Topic::ALL {
+            let name = self.name_of(topic);
+            let no_topic = || KafkaFault::NoTopic {
+                topic: name.to_owned(),
+                ours: true,
             };
-            self.next.insert(partition, next);
-            list.add_partition_offset(topic, partition, Offset::Offset(next))
-                .map_err(|error| questions.fault(&error, "choosing where to go on"))?;
+            let partitions = questions.partitions(name)?.ok_or_else(no_topic)?;
+            for partition in 0..partitions {
+                let bounds = questions.bounds(name, partition)?;
+                let next = match self.next.get(&(topic, partition)) {
+                    Some(next) if (bounds.low..=bounds.high).contains(next) => *next,
+                    Some(next) => {
+                        tracing::error!(
+                            topic = name,
+                            partition,
+                            next,
+                            low = bounds.low,
+                            high = bounds.high,
+                            "records were removed before they were judged (or the topic was made anew): judging goes \
+                             on with the oldest there are"
+                        );
+                        bounds.low
+                    }
+                    None if is_first_life => self.a_while_ago(&questions, name, partition, bounds.high)?,
+                    None => bounds.low,
+                };
+                self.next.insert((topic, partition), next);
+                list.add_partition_offset(name, partition, Offset::Offset(next))
+                    .map_err(|error| questions.fault(&error, "choosing where to go on"))?;
+            }
         }
         self.consumer
             .assign(&list)
-            .map_err(|error| questions.fault(&error, "taking the partitions of details"))?;
+            .map_err(|error| questions.fault(&error, "taking the partitions of details and counts"))?;
         self.looked = Instant::now();
         Ok(())
     }
 
-    fn a_while_ago(&self, questions: &Questions<'_>, partition: i32, end: i64) -> Result<i64, AlertError> {
+    fn a_while_ago(&self, questions: &Questions<'_>, topic: &str, partition: i32, end: i64) -> Result<i64, AlertError> {
         let since = self.options.clock.now_millis().saturating_sub(BEFORE_MILLIS);
         let mut asked = TopicPartitionList::new();
         let fault = |error: &KafkaError| questions.fault(error, "asking for an offset by time");
         asked
-            .add_partition_offset(self.topic(), partition, Offset::Offset(since))
+            .add_partition_offset(topic, partition, Offset::Offset(since))
             .map_err(|error| fault(&error))?;
         let found = questions
             .consumer()
@@ -265,9 +318,9 @@ impl<'a> Session<'a> {
     }
 
     /// What came within an interval.
-    fn gather(&mut self, report: &mut Report) -> Result<Vec<(Sighting, Option<(String, String)>)>, AlertError> {
+    fn gather(&mut self, report: &mut Report) -> Result<Gathered, AlertError> {
         let until = Instant::now() + INTERVAL;
-        let mut seen = Vec::new();
+        let mut came = Vec::new();
         for _ in 0..ROUND {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -276,35 +329,35 @@ impl<'a> Session<'a> {
             match self.consumer.poll(left) {
                 None => break,
                 Some(Ok(message)) => {
-                    let (partition, next) = (message.partition(), message.offset() + 1);
-                    let payload = message.payload().unwrap_or_default();
-                    match serde_json::from_slice::<Detail>(payload) {
-                        Ok(detail) if detail.version <= Detail::VERSION => {
-                            report.details += 1;
-                            metrics::add(Metric::DetailsJudged, 1);
-                            seen.push((partition, next, Some(detail)));
-                        }
-                        // The index role puts it into the rejects; here it is only passed over.
-                        Ok(_) | Err(_) => {
-                            report.refused += 1;
-                            seen.push((partition, next, None));
-                        }
-                    }
+                    let Some(topic) = self.topic_named(message.topic()) else {
+                        continue;
+                    };
+                    let read = Read::of(topic, message.payload().unwrap_or_default());
+                    came.push((topic, message.partition(), message.offset() + 1, read));
                 }
                 Some(Err(error)) => self.fault(&error)?,
             }
         }
-        let mut sightings = Vec::with_capacity(seen.len());
-        for (partition, next, detail) in seen {
-            self.next.insert(partition, next);
-            self.moved.insert(partition, next);
-            if let Some(detail) = detail {
-                let team = detail.sample.as_ref().and_then(|sample| sample.dimensions.get("team"));
-                let team = team.map(|team| (detail.job.clone(), team.clone()));
-                sightings.push((self.sighting(detail), team));
+        let mut gathered = Gathered::default();
+        for (topic, partition, next, read) in came {
+            self.next.insert((topic, partition), next);
+            self.moved.insert((topic, partition), next);
+            match read {
+                Read::Detail(detail) => {
+                    report.details += 1;
+                    metrics::add(Metric::DetailsJudged, 1);
+                    let team = detail.sample.as_ref().and_then(|sample| sample.dimensions.get("team"));
+                    gathered
+                        .teams
+                        .extend(team.map(|team| (detail.job.clone(), team.clone())));
+                    gathered.beside.sightings.push(self.sighting(*detail));
+                }
+                Read::Stat(stat) => gathered.beside.stats.push(*stat),
+                // The index role puts it into the rejects, and Druid tells of its own; here it is only passed over.
+                Read::Strange => report.refused += 1,
             }
         }
-        Ok(sightings)
+        Ok(gathered)
     }
 
     fn sighting(&mut self, detail: Detail) -> Sighting {
@@ -348,36 +401,27 @@ impl<'a> Session<'a> {
     }
 
     /// Judges what came and stores it with the offsets, waiting for a full disk.
-    fn keep(
-        &mut self,
-        keeper: &mut Keeper,
-        seen: Vec<(Sighting, Option<(String, String)>)>,
-        stop: &Stop,
-    ) -> Result<(), AlertError> {
+    fn keep(&mut self, keeper: &mut Keeper, gathered: Gathered, stop: &Stop) -> Result<(), AlertError> {
         if self.moved.is_empty() {
-            return Ok(keeper.keep(None, Vec::new())?);
+            return Ok(keeper.keep(None, Beside::default())?);
         }
+        let moved = std::mem::take(&mut self.moved).into_iter();
+        let position = |((topic, partition), next): ((Topic, i32), i64)| SourcePosition {
+            source: source_of(self.name_of(topic), partition),
+            next: u64::try_from(next).unwrap_or(0),
+            identity: String::new(),
+        };
         let flush = Flush {
-            positions: std::mem::take(&mut self.moved)
-                .into_iter()
-                .map(|(partition, next)| SourcePosition {
-                    source: source_of(self.topic(), partition),
-                    next: u64::try_from(next).unwrap_or(0),
-                    identity: String::new(),
-                })
-                .collect(),
+            positions: moved.map(position).collect(),
             ..Flush::default()
         };
-        let mut sightings = Vec::with_capacity(seen.len());
-        for (sighting, team) in seen {
-            if let Some((job, team)) = team {
-                keeper.belongs(&job, &team);
-            }
-            sightings.push(sighting);
+        for (job, team) in &gathered.teams {
+            keeper.belongs(job, team);
         }
+        let mut beside = gathered.beside;
         let mut pause = PAUSES.0;
         loop {
-            match keeper.keep(Some(&flush), std::mem::take(&mut sightings)) {
+            match keeper.keep(Some(&flush), std::mem::take(&mut beside)) {
                 Ok(()) => return Ok(()),
                 Err(error) if may_pass(&error) => {
                     tracing::error!(%error, "what was judged cannot be stored; reading waits until it can");
@@ -393,11 +437,15 @@ impl<'a> Session<'a> {
     }
 
     fn look_for_partitions(&mut self) -> Result<(), AlertError> {
-        let known = self.next.len();
-        let there = Questions::new(&self.options.kafka, WAIT)?.partitions(self.topic())?;
-        if there.is_some_and(|there| usize::try_from(there).unwrap_or(0) > known) {
-            tracing::info!(there, known, "the topic of details has more partitions now");
-            self.assign()?;
+        let questions = Questions::new(&self.options.kafka, WAIT)?;
+        for topic in Topic::ALL {
+            let known = self.next.keys().filter(|(one, _)| *one == topic).count();
+            let there = questions.partitions(self.name_of(topic))?;
+            if there.is_some_and(|there| usize::try_from(there).unwrap_or(0) > known) {
+                tracing::info!(topic = self.name_of(topic), known, "the topic has more partitions now");
+                self.assign()?;
+                break;
+            }
         }
         self.looked = Instant::now();
         Ok(())
@@ -409,11 +457,11 @@ impl<'a> Session<'a> {
         let fault = self
             .consumer
             .context()
-            .fault(error, "reading details", &self.options.kafka.brokers);
+            .fault(error, "reading details and counts", &self.options.kafka.brokers);
         if matches!(code, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) {
             // The next session finds out which, says so, and goes on with what there is.
             let why = "the offset to go on at was not there".to_owned();
-            let doing = "reading details".to_owned();
+            let doing = "reading details and counts".to_owned();
             return Err(KafkaFault::Other {
                 doing,
                 why,

@@ -1,6 +1,6 @@
 //! The embedded store as a sink that judges what it keeps.
 
-use super::keeper::Keeper;
+use super::keeper::{Beside, Keeper};
 use crate::clock::Clock;
 use crate::fold::{Flush, SourcePosition};
 use crate::process::{LearnedNames, Sink, SinkError};
@@ -29,11 +29,11 @@ impl Judging {
 
 impl Sink for Judging {
     fn apply(&mut self, flush: &Flush) -> Result<(), SinkError> {
-        Ok(self.0.keep(Some(flush), Vec::new())?)
+        Ok(self.0.keep(Some(flush), Beside::default())?)
     }
 
     fn idle(&mut self) -> Result<(), SinkError> {
-        Ok(self.0.keep(None, Vec::new())?)
+        Ok(self.0.keep(None, Beside::default())?)
     }
 
     fn positions(&self) -> Result<Vec<SourcePosition>, SinkError> {

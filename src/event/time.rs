@@ -1,7 +1,7 @@
 //! When an error happened, as precisely as the emitter said.
 
 /// Nanoseconds since 1970-01-01T00:00:00Z and how many digits of a second the input gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct EventTime {
     nanos: i64,
     digits: u8,

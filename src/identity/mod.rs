@@ -50,7 +50,7 @@ pub use told::{
 pub const RECIPE_VERSION: u16 = 1;
 
 /// What an error is: all that repeats from one occurrence to the next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
     /// Id of the rule's type, `unclassified` when none matched.
     pub error_type: Arc<str>,

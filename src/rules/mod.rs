@@ -30,9 +30,9 @@ pub use self_check::{ExamplesRun, FailedExample};
 pub use told::{ToldError, ToldLine, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
-use crate::alert::{AlertRules, Cascades};
 use crate::alert::cascade::Known;
 use crate::alert::notify::Routes;
+use crate::alert::{AlertRules, Cascades};
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -132,7 +132,10 @@ impl RuleSet {
             let written = files.iter().filter(|(path, _)| path.starts_with("alerts/"));
             let written = written.map(|(path, text)| (path.as_str(), text.as_str()));
             let jobs = catalogue.clone().unwrap_or_default();
-            note(&mut faults, AlertRules::read(written, |path| known_in(own.contains(path)), jobs))
+            note(
+                &mut faults,
+                AlertRules::read(written, |path| known_in(own.contains(path)), jobs),
+            )
         });
         drop(known);
         let all = (errors, identity, dimensions, catalogue, cascades, alerts, routes);
@@ -256,7 +259,8 @@ fn complete(files: &mut Files) {
 }
 
 fn unknown_files(files: &Files) -> Vec<Fault> {
-    let known = |path: &&String| path.starts_with("errors/") || path.starts_with("alerts/") || SINGLE.contains(&path.as_str());
+    let known =
+        |path: &&String| path.starts_with("errors/") || path.starts_with("alerts/") || SINGLE.contains(&path.as_str());
     files
         .keys()
         .filter(|path| !known(path))
@@ -267,7 +271,10 @@ fn unknown_files(files: &Files) -> Vec<Fault> {
             what: "no rules file has this name".to_owned(),
             advice: match nearest(path, SINGLE.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("error types belong below errors/, alert rules below alerts/; the others are {}", SINGLE.join(", ")),
+                None => format!(
+                    "error types belong below errors/, alert rules below alerts/; the others are {}",
+                    SINGLE.join(", ")
+                ),
             },
         })
         .collect()

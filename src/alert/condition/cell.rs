@@ -83,7 +83,10 @@ impl Cell {
                 Condition::Threshold { .. } => Seen::Sums(Minutes::default()),
                 Condition::Spike(_) => Seen::Series(Series::default()),
                 Condition::New(_) | Condition::Regression { .. } => Seen::Fresh(FreshErrors::default()),
-                Condition::Absence { .. } => Seen::Last { last: i64::MIN, came: 0 },
+                Condition::Absence { .. } => Seen::Last {
+                    last: i64::MIN,
+                    came: 0,
+                },
                 Condition::Share { .. } => Seen::Members(Members::default()),
                 Condition::Composite { .. } => Seen::Others,
             },
@@ -286,9 +289,7 @@ impl AlertRule {
     /// The dimension of which a share is asked.
     pub(super) fn share_of(&self) -> Option<Dimension> {
         match &self.condition {
-            Condition::Share {
-                of, share: Some(_), ..
-            } => Some(*of),
+            Condition::Share { of, share: Some(_), .. } => Some(*of),
             Condition::Share { .. }
             | Condition::Threshold { .. }
             | Condition::Spike(_)

@@ -144,7 +144,8 @@ impl Conditions {
     fn end(&mut self, judged: Judged) {
         for (_, cell) in judged.cells() {
             if cell.life.is_active() && judged.rule.tells {
-                self.ended.push(told::alert(&self.rules, &judged.rule, cell, State::Resolved));
+                self.ended
+                    .push(told::alert(&self.rules, &judged.rule, cell, State::Resolved));
             }
             if cell.written {
                 self.gone.extend(kept::names(&judged.rule, &cell.key));
@@ -217,7 +218,10 @@ impl Conditions {
                 continue;
             }
             let seen = self.known.iter().position(|(by, _)| *by == rule.by);
-            let seen = seen.and_then(|at| sighted.get(at)).copied().unwrap_or(Sighted::After(0));
+            let seen = seen
+                .and_then(|at| sighted.get(at))
+                .copied()
+                .unwrap_or(Sighted::After(0));
             let place = if rule.makes_cell(seen) {
                 Some(judged.place(key, row.dimensions.team))
             } else {
@@ -266,7 +270,11 @@ impl Conditions {
     /// A minute begins: what all series brought before it is what a young one is compared with in it.
     fn begin(&mut self, minute: i64) {
         if minute > self.looked {
-            let passed = if self.looked == i64::MIN { 0 } else { minute - self.looked };
+            let passed = if self.looked == i64::MIN {
+                0
+            } else {
+                minute - self.looked
+            };
             for judged in &mut self.judged {
                 judged.parent.pass(passed);
             }
@@ -279,7 +287,11 @@ impl Conditions {
     fn look(&mut self, rule: usize, at: u32, minute: i64) -> Option<Alert> {
         let others = self.others(rule, at);
         let judged = self.judged.get_mut(rule)?;
-        let population = if judged.rule.share_of().is_some() { judged.population(minute) } else { 0 };
+        let population = if judged.rule.share_of().is_some() {
+            judged.population(minute)
+        } else {
+            0
+        };
         let (of, cell, parent) = judged.cell_and_parent(at)?;
         let mut moment = Moment {
             minute,
@@ -290,7 +302,9 @@ impl Conditions {
             turn: i64::from(at),
         };
         let state = cell.look(of, &mut moment);
-        let alert = state.filter(|_| of.tells).map(|state| told::alert(&self.rules, of, cell, state));
+        let alert = state
+            .filter(|_| of.tells)
+            .map(|state| told::alert(&self.rules, of, cell, state));
         let (wake, key) = (cell.wake, state.map(|_| cell.key.clone()));
         match wake {
             Some(next) => {
@@ -318,7 +332,11 @@ impl Conditions {
             let other = other.and_then(|other| other.cell(other.find(&cell.key)?));
             other.is_some_and(|cell| cell.life.goes_on())
         };
-        if *all { of.iter().all(goes_on) } else { of.iter().any(goes_on) }
+        if *all {
+            of.iter().all(goes_on)
+        } else {
+            of.iter().any(goes_on)
+        }
     }
 
     /// The alert of a key has changed: composites it is part of are looked at in the same minute.

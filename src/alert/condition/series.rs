@@ -93,7 +93,9 @@ impl Series {
 
     /// Judges what is over before `minute`, and `minute` itself as far as it has come.
     pub(super) fn look(&mut self, minute: i64, settings: &Settings, gaps: &Gaps, parent: &mut Parent) -> Reading {
-        let from = self.judged().map_or(self.counts.first().unwrap_or(minute), |judged| judged + 1);
+        let from = self
+            .judged()
+            .map_or(self.counts.first().unwrap_or(minute), |judged| judged + 1);
         let from = from.max(minute.saturating_sub(FORGOTTEN));
         let mut reading = Reading::default();
         let judge = self.judge.get_or_insert_with(|| Box::new(Judge::of_counts()));
@@ -122,7 +124,11 @@ impl Series {
         self.counts.forget_before(minute);
         if !reading.holds {
             let now = self.counts.at(minute);
-            let (at, held, spiked) = if self.early.0 == minute { self.early } else { (minute, 0, false) };
+            let (at, held, spiked) = if self.early.0 == minute {
+                self.early
+            } else {
+                (minute, 0, false)
+            };
             let count = exact(now);
             let worth = now > held.saturating_add(held / 2)
                 && count >= settings.minimum

@@ -276,9 +276,11 @@ async fn what_is_over_the_cap_is_summed_up_once_the_summary_was_taken_and_nothin
     deliverer.shutdown(LONG).await;
 
     let got = receiver.got();
-    assert_eq!(got.len(), 11, "ten in the first minute");
-    let span = got[10].at - got[0].at;
-    assert!(span >= Duration::from_millis(2_500), "eleven within {span:?}");
+    assert!((11..=20).contains(&got.len()), "{} messages", got.len());
+    for eleven in got.windows(11) {
+        let span = eleven[10].at - eleven[0].at;
+        assert!(span >= Duration::from_millis(2_500), "eleven within {span:?}");
+    }
     let failed = got[9].json();
     assert_eq!(
         (&failed["type"], failed["count"].as_u64()),
@@ -293,7 +295,12 @@ async fn what_is_over_the_cap_is_summed_up_once_the_summary_was_taken_and_nothin
             in_summary.extend(change["seq"].as_i64());
         }
     }
-    assert_eq!((alone.len(), in_summary.len()), (9, 91));
+    assert!(alone.len() >= 9 && in_summary.len() >= 80, "{alone:?}");
+    assert_eq!(
+        alone.len() + in_summary.len(),
+        100,
+        "each is told, alone or in a summary"
+    );
     for (seq, id) in ids.iter().enumerate() {
         let summed = in_summary.contains(&i64::try_from(seq).unwrap());
         let wanted = if summed {

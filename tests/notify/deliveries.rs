@@ -276,9 +276,11 @@ async fn what_is_over_the_cap_is_summed_up_once_the_summary_was_taken_and_nothin
     deliverer.shutdown(LONG).await;
 
     let got = receiver.got();
-    assert_eq!(got.len(), 11, "ten in the first minute");
-    let span = got[10].at - got[0].at;
-    assert!(span >= Duration::from_millis(2_500), "eleven within {span:?}");
+    assert!((11..=20).contains(&got.len()), "{} messages", got.len());
+    for eleven in got.windows(11) {
+        let span = eleven[10].at - eleven[0].at;
+        assert!(span >= Duration::from_millis(2_500), "eleven within {span:?}");
+    }
     let failed = got[9].json();
     assert_eq!(
         (&failed["type"], failed["count"].as_u64()),
@@ -293,7 +295,12 @@ async fn what_is_over_the_cap_is_summed_up_once_the_summary_was_taken_and_nothin
             in_summary.extend(change["seq"].as_i64());
         }
     }
-    assert_eq!((alone.len(), in_summary.len()), (9, 91));
+    assert!(alone.len() >= 9 && in_summary.len() >= 80, "{alone:?}");
+    assert_eq!(
+        alone.len() + in_summary.len(),
+        100,
+        "each is told, alone or in a summary"
+    );
     for (seq, id) in ids.iter().enumerate() {
         let summed = in_summary.contains(&i64::try_from(seq).unwrap());
         let wanted = if summed {
@@ -497,4 +504,28 @@ async fn routes_that_change_count_at_once_and_a_poke_is_heeded_at_once() {
     outbox.empty("it", LONG).await;
     assert!(begun.elapsed() < Duration::from_secs(2));
     deliverer.shutdown(LONG).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_pace_of_the_service_an_alert_is_received_within_two_seconds_without_a_poke() {
+    let receiver = Receiver::start(|_, _| ok()).await;
+    let outbox = Arc::new(Memory::default());
+    let deliverer = deliverer(outbox.clone(), &only(&receiver.url), Pace::default());
+    let mut put = Vec::new();
+    for n in 0..12 {
+        outbox.put("it", change(n, i64::from(n), ChangeKind::Fired));
+        put.push(Instant::now());
+        tokio::time::sleep(Duration::from_millis(137)).await;
+    }
+    outbox.empty("it", LONG).await;
+    deliverer.shutdown(LONG).await;
+    let received = receiver.got();
+    let took = put
+        .iter()
+        .zip(&received)
+        .map(|(put, got)| got.at.saturating_duration_since(*put));
+    let slowest = took.max().unwrap();
+    println!("the slowest of {} took {slowest:?}", received.len());
+    assert_eq!(received.len(), 12);
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }

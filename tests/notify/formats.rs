@@ -108,7 +108,7 @@ fn hostile() -> AlertChange {
 }
 
 fn many() -> Vec<AlertChange> {
-    (0..150_u32)
+    (0..40_u32)
         .map(|n| {
             let mut change = hostile();
             change.seq = i64::from(n);
@@ -353,4 +353,33 @@ fn somebodys_own_words_replace_ours() {
     assert!(told.contains("high! job-5"), "{told}");
     assert!(told.contains("see *runbook* checkpoint_expired"), "{told}");
     assert!(!told.contains("Followed by"));
+}
+
+#[test]
+fn a_letter_can_be_written_of_anything_and_no_text_of_a_log_becomes_a_header() {
+    let text =
+        "destinations:\n  it: {kind: email, url: 'smtp://mail.example.org', from: a@example.org, to: b@example.org}\n";
+    let routes = routes(text).unwrap();
+    let destination = routes.destination("it").unwrap();
+    let mut hostile = hostile();
+    hostile.alert.title = "failed\r\nBcc: evil@example.org\r\n\r\nmore".to_owned();
+    let several = many();
+    for changes in [vec![&hostile], several.iter().collect()] {
+        let telling = Telling {
+            changes: &changes,
+            key: "key-1",
+            now: NOW,
+            base_url: None,
+            test: false,
+        };
+        let letter = request(destination, &destination.reach().unwrap(), &telling).unwrap();
+        let Request::Letter(letter) = letter else {
+            panic!("no letter")
+        };
+        let written = String::from_utf8(letter.written.formatted()).unwrap();
+        let headers = written.split("\r\n\r\n").next().unwrap();
+        assert!(!headers.lines().any(|line| line.starts_with("Bcc")), "{headers}");
+        assert!(written.len() < 256 * 1024, "{} bytes", written.len());
+        assert_eq!((letter.host.as_str(), letter.port), ("mail.example.org", 587));
+    }
 }

@@ -83,9 +83,12 @@ mod tests {
         assert_eq!(chars("abc", 3), "abc");
         assert_eq!(chars("abcd", 3), "ab…");
         assert_eq!(bytes("作业失败", 9), "作业…");
-        let text = lines(&["one".into(), "two".into(), "three".into()], "link", 24, |n| {
-            format!("({n} more)")
-        });
+        let text = lines(
+            &["one".into(), "two".into(), "thirteen letters".into()],
+            "link",
+            24,
+            |n| format!("({n} more)"),
+        );
         assert_eq!(text, "one\ntwo\n(1 more)\nlink");
     }
 

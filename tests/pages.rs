@@ -402,7 +402,7 @@ async fn one_alert_tells_what_why_what_came_with_it_and_who_was_told() {
             "no checkpoint completes while a task restarts",
             "&lt;script&gt;alert('a')",
             "Time line",
-            "Fired: it was told",
+            "change-fired",
             "by <strong>Ada</strong>",
             "Now: orders-enrichment failed: PSQLException",
             "Who was told",

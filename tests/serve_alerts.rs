@@ -299,14 +299,14 @@ mod stream {
 
     /// An event of the stream.
     #[derive(Debug, Clone, PartialEq, Eq, Default)]
-    struct Event {
-        id: String,
-        name: String,
-        data: String,
+    pub struct Event {
+        pub id: String,
+        pub name: String,
+        pub data: String,
     }
 
     /// One who follows, on a connection of its own.
-    struct Follower {
+    pub struct Follower {
         head: String,
         lines: BufReader<TcpStream>,
         /// Heartbeats heard.
@@ -314,7 +314,7 @@ mod stream {
     }
 
     impl Follower {
-        fn connect(address: &str, path: &str, headers: &str) -> Self {
+        pub fn connect(address: &str, path: &str, headers: &str) -> Self {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             write!(
@@ -350,7 +350,7 @@ mod stream {
         }
 
         /// The next event that says something; nothing when the stream ends.
-        fn event(&mut self) -> Option<Event> {
+        pub fn event(&mut self) -> Option<Event> {
             let mut event = Event::default();
             loop {
                 let line = self.line()?;
@@ -746,6 +746,21 @@ mod feeds {
         let odd = parsed(&at("localhost:81", "javascript").await);
         assert!(odd.entries[0].links[0].href.starts_with("http://localhost:81/alerts/"));
         assert_eq!(at("evil.example", "http").await.status, 421);
+        let configured = with(FakeReader::default(), |options, _| {
+            options.url = Some("https://proxy.example.org/seismolog/".to_owned());
+        })
+        .await;
+        let feed = parsed(&get(format!("{}/teams/payments/feed.atom", configured.http)).await);
+        assert!(
+            feed.entries[0].links[0]
+                .href
+                .starts_with("https://proxy.example.org/seismolog/alerts/")
+        );
+        let links: Vec<&str> = feed.links.iter().map(|link| link.href.as_str()).collect();
+        assert!(
+            links.contains(&"https://proxy.example.org/seismolog/teams/payments/feed.atom"),
+            "{links:?}"
+        );
         // The address the alerter was told of goes before.
         running.alerts.kept.lock().unwrap()[0].alert.url = Some("https://seismolog.example.org/alerts/1".to_owned());
         running.alerts.kept.lock().unwrap()[1].alert.url = Some("javascript:alert(1)".to_owned());
@@ -790,7 +805,9 @@ mod terminal {
             "--job",
             "orders-enrichment",
             "--since",
-            "365d",
+            "2026-11-01",
+            "--until",
+            "2026-12-01",
             "--server",
             server,
             "--output",
@@ -806,14 +823,32 @@ mod terminal {
         let ask = running.alerts.asked.lock().unwrap().last().cloned().unwrap();
         assert_eq!(ask.states, [State::Firing, State::NoData]);
         assert!(ask.from.is_some() && ask.to.is_some());
-        run(&["alerts", "--since", "365d", "--server", server])
-            .await
-            .success()
-            .stdout(contains("\"rule\":\"shared_failure\""));
-        run(&["alerts", "--since", "365d", "--server", server, "-o", "csv"])
-            .await
-            .success()
-            .stdout(contains("id,rule,level,state,severity,title"));
+        run(&[
+            "alerts",
+            "--since",
+            "2026-11-01",
+            "--until",
+            "2026-12-01",
+            "--server",
+            server,
+        ])
+        .await
+        .success()
+        .stdout(contains("\"rule\":\"shared_failure\""));
+        run(&[
+            "alerts",
+            "--since",
+            "2026-11-01",
+            "--until",
+            "2026-12-01",
+            "--server",
+            server,
+            "-o",
+            "csv",
+        ])
+        .await
+        .success()
+        .stdout(contains("id,rule,level,state,severity,title"));
         run(&["alerts", "--state", "fireing", "--server", server])
             .await
             .code(64);
@@ -884,5 +919,114 @@ mod terminal {
         run(&["alerts", "--store", none.path().to_str().unwrap()])
             .await
             .code(78);
+    }
+}
+
+mod over_the_embedded_store {
+    //! The same surface with real answers behind it.
+    use super::*;
+    use assert_cmd::Command;
+    use seismolog::alert::{Change, Judged};
+    use seismolog::clock::Clock;
+    use seismolog::serve::{Parts, ServeOptions};
+    use seismolog::store::{Store, StoreOptions};
+    use std::collections::BTreeSet;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_judged_is_listed_followed_fed_and_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let changes = samples().into_iter().map(|one| Change {
+            kind: if one.alert.state == State::Resolved {
+                ChangeKind::Resolved
+            } else {
+                ChangeKind::Fired
+            },
+            past: one.past,
+            alert: one.alert,
+        });
+        let judged = Judged {
+            at: NOW,
+            changes: changes.collect(),
+            pieces: Vec::new(),
+        };
+        store.writer().apply_judged(None, &judged).unwrap();
+        let parts = Parts {
+            alerts: Some(store.alert_reader()),
+            alert_editor: Some(store.alert_editor()),
+            clock: Clock::Fixed(NOW),
+            ..Parts::read_only(store.reader())
+        };
+        let options = ServeOptions {
+            bind: "127.0.0.1:0".parse().unwrap(),
+            ..ServeOptions::default()
+        };
+        let serving = seismolog::serve::start(options, parts).await.unwrap();
+        let http = format!("http://{}", serving.addr());
+
+        let mut seen = BTreeSet::new();
+        let mut after = String::new();
+        loop {
+            let page = get(format!("{http}/api/v1/alerts?limit=3&after={after}")).await.json();
+            for item in page["items"].as_array().unwrap() {
+                assert!(seen.insert(item["id"].to_string()), "{item} came twice");
+            }
+            match page["next"].as_str() {
+                Some(next) => after = next.to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 8);
+        assert_eq!(get(format!("{http}/api/v1/alerts?after=garbage")).await.status, 400);
+
+        let alert = samples()[0].alert.clone();
+        let ack = format!("{http}/api/v1/alerts/{}/ack", alert.id);
+        let got = post(ack, r#"{"by":"Ada","note":"on it"}"#).await;
+        assert_eq!(
+            (got.status, &got.json()["acknowledged"]["by"]),
+            (200, &"Ada".into()),
+            "{}",
+            got.body
+        );
+        let address = serving.addr().to_string();
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut follower = stream::Follower::connect(&address, "/api/v1/alerts/stream?after=0", "");
+            (0..9).map(|_| follower.event().unwrap().name).collect::<Vec<_>>()
+        });
+        let heard = heard.await.unwrap();
+        assert_eq!(heard.iter().filter(|name| *name == "fired").count(), 5, "{heard:?}");
+        assert_eq!(heard.last().map(String::as_str), Some("acknowledged"));
+
+        let page = get(format!("{http}/alerts/{}", alert.id)).await;
+        assert!(page.status == 200 && page.body.contains("on it") && page.body.contains("change-acknowledged"));
+        assert_eq!(get(format!("{http}/alerts")).await.status, 200);
+        let feed = get(format!("{http}/feed.atom")).await;
+        let feed = feed_rs::parser::parse(feed.body.as_bytes()).unwrap();
+        // The store knows nothing of inhibition that nobody told it of: six were told, one waits, one is past.
+        assert_eq!(feed.entries.len(), 6);
+        let path = folder.path().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let listed = Command::cargo_bin("seismolog")
+                .unwrap()
+                .args([
+                    "alerts",
+                    "--since",
+                    "2026-11-01",
+                    "--until",
+                    "2026-12-01",
+                    "--state",
+                    "firing",
+                    "-o",
+                    "jsonl",
+                ])
+                .arg("--store")
+                .arg(path)
+                .assert()
+                .success();
+            let listed = String::from_utf8(listed.get_output().stdout.clone()).unwrap();
+            assert_eq!(listed.lines().count(), 3, "{listed}");
+        })
+        .await
+        .unwrap();
     }
 }

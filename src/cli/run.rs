@@ -312,6 +312,7 @@ pub(super) async fn start_pages(config: &Config, parts: Parts) -> Result<Serving
     let options = ServeOptions {
         bind: config.bind,
         hosts: config.hosts.clone(),
+        url: config.url.clone(),
         tokens: tokens.into_iter().flatten().collect(),
         ..ServeOptions::default()
     };

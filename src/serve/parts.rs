@@ -17,6 +17,8 @@ pub struct ServeOptions {
     pub bind: SocketAddr,
     /// Host names the server is reached by beside loopback (behind a proxy), without a port.
     pub hosts: Vec<String>,
+    /// Where people find the pages, for links that leave this server (feeds); absent: at the host they asked.
+    pub url: Option<String>,
     /// Who may do what. Empty: everybody on this machine may do everything.
     pub tokens: Vec<Token>,
     /// How long one question to the store may take.
@@ -42,6 +44,7 @@ impl Default for ServeOptions {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 8420)),
             hosts: Vec::new(),
+            url: None,
             tokens: Vec::new(),
             question_limit: Duration::from_secs(10),
             questions_at_once: 8,

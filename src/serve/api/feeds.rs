@@ -154,6 +154,18 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Asked {
 }
 
 impl Asked {
+    /// Where links begin: what is configured, else the host that was asked, else where we listen.
+    fn base(&self, shared: &Shared) -> String {
+        let configured = shared
+            .options
+            .url
+            .as_deref()
+            .map(|url| url.trim_end_matches('/').to_owned());
+        configured
+            .or_else(|| base_of(&self.uri, &self.headers))
+            .unwrap_or_else(|| format!("http://{}", shared.options.bind))
+    }
+
     async fn answer(self, shared: &Shared, whose: Whose, form: Form) -> Result<Response, Problem> {
         let params = Params::read(self.raw.as_deref(), PARAMS)?;
         let limit = params.number("limit")?;
@@ -172,7 +184,7 @@ impl Asked {
         };
         let alerts = shared.ask_alerts(move |alerts| told(alerts, ask)).await?;
         let place = Place {
-            base: base_of(&self.uri, &self.headers).unwrap_or_else(|| format!("http://{}", shared.options.bind)),
+            base: self.base(shared),
             own: self.uri.path_and_query().map_or("/", |own| own.as_str()).to_owned(),
         };
         let feed = Feed::of(&whose, &place, alerts);

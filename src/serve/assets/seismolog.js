@@ -66,6 +66,7 @@
           document.querySelector(place).replaceChildren(...page.querySelector(place).childNodes);
         }
         localise(live);
+        if (source && source.readyState === EventSource.OPEN) say("Live.", false);
       } catch {
         say(gone, true);
         due = setTimeout(refresh, 5000);

@@ -227,7 +227,15 @@ fn chart_of(found: &Found) -> Markup {
         })
     };
     chart.markers.extend(line(Some(&alert.started_at), "began"));
-    chart.markers.extend(line(alert.ended_at.as_deref(), "over"));
+    // Beside each other only where both can be read.
+    let ended = alert.ended_at.as_deref();
+    let length = ended
+        .and_then(time::millis)
+        .zip(time::millis(&alert.started_at))
+        .map(|(to, from)| to - from);
+    if length.is_some_and(|length| length > (window.to - window.from) / 8) {
+        chart.markers.extend(line(ended, "over"));
+    }
     html! {
         section {
             h2 {
@@ -335,9 +343,9 @@ fn changed(change: &AlertChange, before: Option<&AlertChange>) -> Markup {
 fn change_words(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Pending => "Its condition holds; not yet for long enough",
-        ChangeKind::Fired => "Fired: it was told",
-        ChangeKind::Updated => "Told anew: a better root, a worse error or more jobs",
-        ChangeKind::Reminded => "Still goes on: a reminder",
+        ChangeKind::Fired => "Fired",
+        ChangeKind::Updated => "A better root, a worse error or more jobs",
+        ChangeKind::Reminded => "Still goes on: who was told is reminded",
         ChangeKind::NoData => "Nobody counts what it is about",
         ChangeKind::Resolved => "Over",
         ChangeKind::Acknowledged => "Acknowledged",

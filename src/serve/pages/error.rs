@@ -51,7 +51,7 @@ pub(super) async fn one(State(shared): At, Path(id): Path<String>, RawQuery(raw)
     let after = params.after();
     let found = shared.off_thread(move |parts| find(parts, id, window, chosen, after.as_deref()));
     let mut found = found.await?;
-    found.alerts = alerts::of_job(&shared, &found.answer.detail.issue.job, found.window).await?;
+    found.alerts = alerts::of_job(&shared, &found.answer.detail.issue.job, found.window).await;
     let title: String = errors::title(&found.answer.detail.issue).chars().take(120).collect();
     let explain = shared.parts.explain.as_deref();
     let owner = Owner {

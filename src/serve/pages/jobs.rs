@@ -151,7 +151,6 @@ pub(super) async fn one(State(shared): At, Path(key): Path<String>, RawQuery(raw
     let path = link::job(&key);
     let job = &detail.job;
     let mut chart = errors::severity_chart(&trend);
-    let alerts = alerts?;
     chart.markers = chart::lines_of(&markers?);
     chart.markers.extend(alerts::lines_of(&alerts));
     chart.zoom = chart::zoom(&path, &[]);

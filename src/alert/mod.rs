@@ -7,6 +7,7 @@
 //!
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
 //! - [`failure`]: one failure of one job: its root and its followers.
+//! - `one`: one job and the failure it is in.
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `usual`: what a job logs day by day, which is no sign of a failure.
 //! - `shared`: jobs that fail together, because something they share has failed.
@@ -19,6 +20,7 @@ pub mod cascade;
 pub mod failure;
 pub mod judge;
 mod notice;
+mod one;
 pub mod replay;
 mod shared;
 mod sighting;

@@ -18,12 +18,15 @@ const LONG: usize = 10;
 const SHORT: usize = 3;
 /// What is seen becomes the past after one to two of these, in minutes: a burst is over by then, or no burst.
 const EPOCH: i64 = 20;
-/// So many times the most that ever came is a burst.
+/// So many times the most that ever came is a burst, and half of what is one without any past on top: of few events
+/// twice as many come by chance.
 const TIMES: u64 = 2;
 /// An error seen in fewer minutes knows little of itself: half as much again as the worst of its fellows is granted to
 /// it, up to [`GRANTED`] times what is a burst without any past.
-const KNOWN_MINUTES: u32 = 100;
+const KNOWN_MINUTES: u32 = 300;
 const GRANTED: u64 = 3;
+/// What was seen in so many minutes has a past that a burst can be measured by.
+const SURGING_MINUTES: u32 = 10;
 /// An error is usual that came in so many minutes at least, ...
 const USUAL_MINUTES: u32 = 3;
 /// ... one in so many of those it is known: what comes more seldom is no chance when it comes with a failure.
@@ -38,8 +41,10 @@ pub(super) enum Rate {
     Usual,
     /// Seldom seen so far, but not often now.
     Rare,
-    /// Far more often than ever.
+    /// In a burst, and nothing is known of how it came before.
     Burst,
+    /// In a burst, far more often than ever.
+    Surge,
 }
 
 /// What is a burst of an error without any past.
@@ -117,13 +122,17 @@ impl Usual {
         let limit = |own: u64, fellows: u64, least: u64| {
             let fellows = fellows.saturating_mul(3) / 2;
             least
-                .max(own.saturating_mul(TIMES))
+                .max(own.saturating_mul(TIMES).saturating_add(least / 2))
                 .max(fellows.min(least.saturating_mul(GRANTED)))
         };
         if short >= limit(error.past.short, granted.short, bursts.short)
             || long >= limit(error.past.long, granted.long, bursts.long)
         {
-            Rate::Burst
+            if error.past.minutes >= SURGING_MINUTES {
+                Rate::Surge
+            } else {
+                Rate::Burst
+            }
         } else if error.is_usual() {
             Rate::Usual
         } else {
@@ -291,7 +300,9 @@ mod tests {
     fn errors_of_a_job_are_bounded() {
         let mut usual = Usual::default();
         for n in 0..1_000 {
-            usual.errors.insert(Fingerprint::from_bytes(u128::to_be_bytes(n)), Error::default());
+            usual
+                .errors
+                .insert(Fingerprint::from_bytes(u128::to_be_bytes(n)), Error::default());
             usual.make_room();
         }
         assert!(usual.errors.len() <= Usual::ERRORS);

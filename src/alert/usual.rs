@@ -18,8 +18,8 @@ const LONG: usize = 10;
 const SHORT: usize = 3;
 /// What is seen becomes the past after one to two of these, in minutes: a burst is over by then, or no burst.
 const EPOCH: i64 = 20;
-/// So many times the most that ever came is a burst, and half of what is one without any past on top: of few events
-/// twice as many come by chance.
+/// Twice the most that ever came is a burst, where the error is well known half as much again; and half of what is one
+/// without any past on top: of few events many more come by chance.
 const TIMES: u64 = 2;
 /// An error seen in fewer minutes knows little of itself: half as much again as the worst of its fellows is granted to
 /// it, up to [`GRANTED`] times what is a burst without any past.
@@ -121,8 +121,13 @@ impl Usual {
         };
         let limit = |own: u64, fellows: u64, least: u64| {
             let fellows = fellows.saturating_mul(3) / 2;
+            let more = if error.past.minutes < KNOWN_MINUTES {
+                own.saturating_mul(TIMES)
+            } else {
+                own.saturating_add(own / 2)
+            };
             least
-                .max(own.saturating_mul(TIMES).saturating_add(least / 2))
+                .max(more.saturating_add(least / 2))
                 .max(fellows.min(least.saturating_mul(GRANTED)))
         };
         if short >= limit(error.past.short, granted.short, bursts.short)
@@ -267,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_always_came_so_is_usual_and_twice_as_much_is_a_burst() {
+    fn what_always_came_so_is_usual_and_far_more_is_a_burst() {
         let day = || (0..1_440).map(|minute| (minute, 20));
         assert_eq!(rate(day()), Rate::Usual);
         assert_eq!(

@@ -211,6 +211,8 @@ fn spike(
     at: i64,
 ) -> Option<(Incident, Vec<Planned>)> {
     let job = random.index(world.jobs.len());
+    // Logs of Node name their process alone: nobody could say which job spikes.
+    world.jobs.get(job).filter(|job| job.engine != Engine::Node)?;
     let (family, percent) = background.spiking(world, random, job)?;
     let minutes = 5 + random.below(8);
     let factor = random.pick(&FACTORS).copied().unwrap_or(20);

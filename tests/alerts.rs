@@ -127,8 +127,8 @@ fn the_order_of_lines_changes_nothing() {
 
 #[test]
 fn failures_with_quiet_between_them_are_two_alerts_and_a_crash_loop_is_one() {
-    let once = task_failed(100, "orders", NPE) + &task_failed(1000, "orders", NPE);
-    assert_eq!(simulate(&once).len(), 2);
+    let twice = task_failed(100, "orders", NPE) + &task_failed(4000, "orders", NPE);
+    assert_eq!(simulate(&twice).len(), 2);
     let mut looping = String::new();
     for second in (100..2000).step_by(60) {
         looping += &task_failed(second, "orders", NPE);
@@ -136,6 +136,19 @@ fn failures_with_quiet_between_them_are_two_alerts_and_a_crash_loop_is_one() {
     let alerts = simulate(&looping);
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0]["value"], 32);
+}
+
+#[test]
+fn a_failure_that_comes_again_soon_goes_on_and_another_one_does_not() {
+    let again = task_failed(100, "orders", NPE) + &task_failed(1000, "orders", NPE) + &task_failed(2500, "orders", NPE);
+    let alerts = simulate(&again);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(
+        (&alerts[0]["value"], &alerts[0]["state"]),
+        (&3.into(), &"firing".into())
+    );
+    let another = task_failed(100, "orders", NPE) + &task_failed(1000, "orders", PG_DOWN);
+    assert_eq!(simulate(&another).len(), 2);
 }
 
 #[test]
@@ -184,6 +197,64 @@ fn a_burst_of_one_error_is_an_alert_though_nothing_failed() {
     assert_eq!(alerts[0]["rule"], "error_burst");
     assert_eq!(alerts[0]["state"], "firing");
     assert_eq!(alerts[0]["value"], 30);
+}
+
+/// An error every minute for some hours, in clumps of eight.
+fn everyday(seconds: std::ops::Range<u32>, job: &str) -> String {
+    let errors = seconds
+        .step_by(60)
+        .flat_map(|second| (0..8).map(move |within| second + within));
+    errors
+        .map(|second| line(second, Some(job), "ERROR", "com.acme.Enrich", "skip record", Some(NPE)))
+        .collect()
+}
+
+#[test]
+fn what_a_job_logs_day_by_day_is_neither_burst_nor_root_nor_keeps_a_failure_open() {
+    let mut logs = everyday(0..30_000, "orders");
+    // In the first hour nobody knows what is usual.
+    let early = simulate(&logs);
+    assert!(early.len() <= 1, "{early:#?}");
+    logs += &task_failed(20_000, "orders", PG_DOWN);
+    logs += &restarting(20_001, "orders");
+    logs += &task_failed(26_000, "orders", PG_DOWN);
+    let alerts = simulate(&logs);
+    let failed: Vec<&Value> = alerts.iter().filter(|alert| alert["rule"] == "job_failed").collect();
+    assert_eq!(failed.len(), 2, "{alerts:#?}");
+    for alert in failed {
+        assert_eq!(alert["error_type"], "pg_connection_refused");
+        assert_eq!(alert["state"], "resolved");
+    }
+    assert_eq!(alerts.len(), early.len() + 2);
+}
+
+#[test]
+fn far_more_than_usual_is_a_burst() {
+    let mut logs = everyday(0..30_000, "orders");
+    let quiet = simulate(&logs).len();
+    for second in 30_000..30_300 {
+        logs += &line(
+            second,
+            Some("orders"),
+            "ERROR",
+            "com.acme.Enrich",
+            "skip record",
+            Some(NPE),
+        );
+    }
+    let alerts = simulate(&logs);
+    assert_eq!(alerts.len(), quiet + 1, "{alerts:#?}");
+    let last = alerts.last().unwrap();
+    assert_eq!(
+        (&last["rule"], &last["state"]),
+        (&"error_burst".into(), &"firing".into())
+    );
+}
+
+#[test]
+fn a_young_fleet_is_no_storm_of_bursts() {
+    let logs: String = (0..40).map(|job| everyday(job..2_000, &format!("job-{job}"))).collect();
+    assert!(simulate(&logs).len() <= 5);
 }
 
 #[test]
@@ -282,13 +353,17 @@ fn the_stories_of_the_sample_logs_are_alerts_with_their_roots() {
     };
     assert_eq!(
         of("dws-user-agg", "checkpoint_expired"),
-        4,
-        "four rounds of a checkpoint spiral"
+        1,
+        "four rounds of a checkpoint spiral, minutes apart"
     );
     assert_eq!(of("trade-shuffle", "remote_tm_closed"), 1, "a killed TaskManager");
     assert_eq!(of("ads-attribution", "tm_shutting_down"), 1, "TaskManagers evicted");
     assert_eq!(of("promo-tree", "stack_overflow"), 1);
-    assert_eq!(of("session-cache", "oom_heap"), 3);
+    assert_eq!(
+        of("session-cache", "oom_heap"),
+        2,
+        "the second came again within the hour"
+    );
     let incident = |alert: &&Value| alert["rule"] == "shared_failure" && alert["error_type"] == "jdbc_reconnect_failed";
     assert!(
         alerts.iter().any(|alert| incident(&alert)),

@@ -108,16 +108,25 @@ impl Failure {
         self.members.values().any(|member| member.identity.group == group)
     }
 
-    /// The first event.
+    /// The first event that has to do with it.
     #[must_use]
     pub fn first(&self) -> Option<EventTime> {
-        self.members.values().map(|member| member.first).min()
+        // What comes day by day came before it, and will come after.
+        let first = |usual: bool| {
+            let alike = self.members.values().filter(|member| member.usual == usual);
+            alike.map(|member| member.first).min()
+        };
+        first(false).or_else(|| first(true))
     }
 
-    /// The last event.
+    /// The last event that has to do with it.
     #[must_use]
     pub fn last(&self) -> Option<EventTime> {
-        self.members.values().map(|member| member.last).max()
+        let last = |usual: bool| {
+            let alike = self.members.values().filter(|member| member.usual == usual);
+            alike.map(|member| member.last).max()
+        };
+        last(false).or_else(|| last(true))
     }
 
     /// The root: of what is no consequence of another one here and says why, the first to be seen.
@@ -141,6 +150,14 @@ impl Failure {
                 identity.fingerprint,
             )
         })
+    }
+
+    /// The first error of this type.
+    #[must_use]
+    pub fn of_type(&self, error_type: &str) -> Option<&Member> {
+        let of_type = |member: &&Member| &*member.identity.error_type == error_type;
+        let all = self.members.values().filter(of_type);
+        all.min_by_key(|member| (member.first, member.identity.fingerprint))
     }
 
     /// All but the root, in the order they were first seen, noise and what comes day by day left out.

@@ -8,6 +8,7 @@
 //! - [`alerter`]: judges as records come in: flushes become changes of alerts.
 //! - [`cascade`]: which errors are consequences of others (`rules/cascades.yaml`).
 //! - [`failure`]: one failure of one job: its root and its followers.
+//! - `one`: one job and the failure it is in.
 //! - [`watch`]: all jobs: when a failure begins, becomes an alert, and is over.
 //! - `usual`: what a job logs day by day, which is no sign of a failure.
 //! - `shared`: jobs that fail together, because something they share has failed.
@@ -28,6 +29,7 @@ pub mod failure;
 pub mod judge;
 mod notice;
 pub mod notify;
+mod one;
 pub mod part_of;
 pub mod replay;
 mod says_failed;

@@ -201,15 +201,15 @@ pub(super) struct Heading {
 }
 
 impl Alert {
-    /// The alert of a failure; nothing where nothing was seen of it.
+    /// The alert of a failure with this root; nothing where nothing was seen of it.
     pub(super) fn of(
         id: AlertId,
         heading: Heading,
         state: State,
         failure: &Failure,
+        root: &Member,
         cascades: &Cascades,
     ) -> Option<Self> {
-        let root = failure.root(cascades)?;
         let followers = failure.followers(root);
         let told = std::iter::once(root).chain(followers.iter().copied());
         let seen = told.clone().map(|one| (&*one.identity.error_type, one.first.nanos()));

@@ -25,6 +25,8 @@ pub(super) struct Candidate<'a> {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Incident {
     id: AlertId,
+    /// Type of the root of each of its failures.
+    root: Arc<str>,
     /// How many jobs the alert told of last.
     told: usize,
     /// All that belonged to it, those that are over too.
@@ -118,10 +120,11 @@ impl Incidents {
 }
 
 impl Incident {
-    fn new(root: &str, failing: &[Candidate<'_>]) -> Self {
+    fn new(root: &Arc<str>, failing: &[Candidate<'_>]) -> Self {
         let began = failing.iter().filter_map(|one| one.failure.first()).min();
         Self {
             id: AlertId::of(RULE, root, began.unwrap_or(EventTime::from_millis(0))),
+            root: Arc::clone(root),
             told: 0,
             jobs: BTreeMap::new(),
             over: None,
@@ -141,7 +144,7 @@ impl Incident {
             job_name: None,
             jobs: self.jobs.keys().map(Subject::to_string).collect(),
         };
-        Alert::of(self.id, heading, state, &all, cascades)
+        Alert::of(self.id, heading, state, &all, all.of_type(&self.root)?, cascades)
     }
 }
 

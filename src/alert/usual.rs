@@ -18,12 +18,15 @@ const LONG: usize = 10;
 const SHORT: usize = 3;
 /// What is seen becomes the past after one to two of these, in minutes: a burst is over by then, or no burst.
 const EPOCH: i64 = 20;
-/// So many times the most that ever came is a burst.
+/// Twice the most that ever came is a burst, where the error is well known half as much again; and half of what is one
+/// without any past on top: of few events many more come by chance.
 const TIMES: u64 = 2;
 /// An error seen in fewer minutes knows little of itself: half as much again as the worst of its fellows is granted to
 /// it, up to [`GRANTED`] times what is a burst without any past.
-const KNOWN_MINUTES: u32 = 100;
+const KNOWN_MINUTES: u32 = 300;
 const GRANTED: u64 = 3;
+/// What was seen in so many minutes has a past that a burst can be measured by.
+const SURGING_MINUTES: u32 = 10;
 /// An error is usual that came in so many minutes at least, ...
 const USUAL_MINUTES: u32 = 3;
 /// ... one in so many of those it is known: what comes more seldom is no chance when it comes with a failure.
@@ -38,8 +41,10 @@ pub(super) enum Rate {
     Usual,
     /// Seldom seen so far, but not often now.
     Rare,
-    /// Far more often than ever.
+    /// In a burst, and nothing is known of how it came before.
     Burst,
+    /// In a burst, far more often than ever.
+    Surge,
 }
 
 /// What is a burst of an error without any past.
@@ -116,14 +121,23 @@ impl Usual {
         };
         let limit = |own: u64, fellows: u64, least: u64| {
             let fellows = fellows.saturating_mul(3) / 2;
+            let more = if error.past.minutes < KNOWN_MINUTES {
+                own.saturating_mul(TIMES)
+            } else {
+                own.saturating_add(own / 2)
+            };
             least
-                .max(own.saturating_mul(TIMES))
+                .max(more.saturating_add(least / 2))
                 .max(fellows.min(least.saturating_mul(GRANTED)))
         };
         if short >= limit(error.past.short, granted.short, bursts.short)
             || long >= limit(error.past.long, granted.long, bursts.long)
         {
-            Rate::Burst
+            if error.past.minutes >= SURGING_MINUTES {
+                Rate::Surge
+            } else {
+                Rate::Burst
+            }
         } else if error.is_usual() {
             Rate::Usual
         } else {
@@ -258,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_always_came_so_is_usual_and_twice_as_much_is_a_burst() {
+    fn what_always_came_so_is_usual_and_far_more_is_a_burst() {
         let day = || (0..1_440).map(|minute| (minute, 20));
         assert_eq!(rate(day()), Rate::Usual);
         assert_eq!(

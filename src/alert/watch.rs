@@ -14,18 +14,15 @@
 
 mod kept;
 
-use super::failure::Failure;
-use super::notice::{Heading, Level};
+use super::one::{BeganAs, One, Open, keeps_open, later, may_be_a_cause};
 use super::shared::{Candidate, Incidents};
 use super::usual::{Bursts, Rate, Usual};
-use super::{Alert, AlertId, Cascades, Sighting, State, Subject};
-use crate::event::{EventTime, Fingerprint, Group, Part, Severity};
+use super::{Alert, Cascades, Sighting, State, Subject};
+use crate::event::{EventTime, Group, Part};
 use hashbrown::{HashMap, HashSet};
-use kept::{Unkept, Written};
-use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use kept::Written;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long is waited for what.
@@ -59,73 +56,6 @@ impl Default for Patience {
             slow_burst: 20,
         }
     }
-}
-
-/// By what a failure was noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum BeganAs {
-    /// A line said that a job or a task has failed.
-    Failed,
-    /// One error came in a burst, though nothing was said to have failed.
-    Burst,
-}
-
-impl BeganAs {
-    pub(super) fn rule(self) -> &'static str {
-        match self {
-            BeganAs::Failed => "job_failed",
-            BeganAs::Burst => "error_burst",
-        }
-    }
-
-    pub(super) fn verb(self) -> &'static str {
-        match self {
-            BeganAs::Failed => "failed",
-            BeganAs::Burst => "logs errors",
-        }
-    }
-}
-
-/// A failure that goes on.
-#[derive(Debug, Serialize, Deserialize)]
-struct Open {
-    id: AlertId,
-    began_as: BeganAs,
-    failure: Failure,
-    /// When it is told.
-    due: EventTime,
-    /// What was told of it last: the alert is told again only when one of these changes.
-    told: Option<Told>,
-    /// Whether it came again after it was over.
-    flaps: bool,
-    /// Latest event that keeps it open.
-    last: EventTime,
-    /// Whether anything was seen of it since it was looked at.
-    changed: bool,
-    /// Whether what was seen may have to be told.
-    is_news: bool,
-    /// Type and category of the root, as of the last look.
-    root: Option<(Arc<str>, Arc<str>)>,
-}
-
-/// What makes an alert worth telling again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Told {
-    state: State,
-    root: Option<Fingerprint>,
-    severity: Severity,
-    rule: Cow<'static, str>,
-}
-
-/// One job or nameless process.
-#[derive(Debug, Default)]
-struct One {
-    open: Option<Open>,
-    /// The last one that was told, for as long as it may come again.
-    over: Option<Open>,
-    /// What was seen lately and belongs to no failure yet, oldest first.
-    lately: VecDeque<(Sighting, Rate)>,
-    unkept: Unkept,
 }
 
 /// Watches all jobs.
@@ -162,6 +92,7 @@ impl Watch {
     /// told, and the others taken for what is usual.
     const YOUNG_NANOS: i64 = 3_600_000_000_000;
     const EARLY_BURSTS: u32 = 5;
+    const DAY_NANOS: i64 = 86_400_000_000_000;
 
     /// Watches with these rules.
     #[must_use]
@@ -218,10 +149,15 @@ impl Watch {
         }
         let now = seen.last;
         let subject = seen.subject.clone();
+        let bursts = match rate {
+            Rate::Usual | Rate::Rare => false,
+            Rate::Burst => may_be_a_cause(&seen),
+            // However light: so many of what was always there are something new.
+            Rate::Surge => seen.identity.part == Part::Root,
+        };
         let began_as = if seen.failed && seen.identity.part != Part::Noise {
             Some(BeganAs::Failed)
-        } else if rate == Rate::Burst && may_be_a_cause(&seen) && !(is_young && self.early_bursts >= Self::EARLY_BURSTS)
-        {
+        } else if bursts && !(is_young && self.early_bursts >= Self::EARLY_BURSTS) {
             self.early_bursts += u32::from(is_young);
             Some(BeganAs::Burst)
         } else {
@@ -244,9 +180,19 @@ impl Watch {
         }
         self.usual_changed.get_or_insert_with(&seen.subject, Subject::clone);
         let usual = self.usual.entry_ref(&seen.subject).or_default();
+        // After the first hour and until a day was seen, what comes more seldom than hourly is still met for the first
+        // time: twice as much is granted to it.
+        let age = self
+            .began
+            .map_or(0, |began| seen.last.nanos().saturating_sub(began.nanos()));
+        let times = if (Self::YOUNG_NANOS..Self::DAY_NANOS).contains(&age) {
+            2
+        } else {
+            1
+        };
         let bursts = Bursts {
-            short: self.patience.burst,
-            long: self.patience.slow_burst,
+            short: self.patience.burst.saturating_mul(times),
+            long: self.patience.slow_burst.saturating_mul(times),
         };
         usual.count(seen.identity.fingerprint, seen.last, seen.count, bursts)
     }
@@ -368,7 +314,7 @@ impl Watch {
             if open.is_told_by(&self.incidents) {
                 return None;
             }
-            Alert::of(open.id, open.heading(subject), State::Firing, &open.failure, cascades)
+            open.alert(subject, State::Firing, cascades)
         };
         let mut alerts: Vec<Alert> = self.subjects.iter().filter_map(alert).collect();
         alerts.extend(self.incidents.firing(cascades));
@@ -380,175 +326,4 @@ impl Watch {
 /// Subjects are held in no order; alerts of one moment are told in the order they began.
 pub(super) fn in_order(a: &Alert, b: &Alert) -> Ordering {
     (&a.started_at, a.id, a.state).cmp(&(&b.started_at, b.id, b.state))
-}
-
-/// A time so much later.
-fn later(time: EventTime, nanos: i64) -> EventTime {
-    EventTime::new(time.nanos().saturating_add(nanos), 9)
-}
-
-impl One {
-    /// A failure that is about to be told goes on with the last one where it is the same that comes again.
-    fn go_on(&mut self, now: EventTime, cascades: &Cascades, patience: &Patience) {
-        if let Some(over) = &self.over
-            && now > later(over.last, patience.quiet_nanos.saturating_add(patience.flap_nanos))
-        {
-            self.over = None;
-            self.unkept.changed = true;
-        }
-        let Some(open) = self.open.as_mut().filter(|open| open.told.is_none() && now >= open.due) else {
-            return;
-        };
-        let Some(root) = open.failure.root(cascades) else {
-            return;
-        };
-        // A state alone says of no other failure.
-        let is_same =
-            |over: &mut Open| over.failure.knows(&root.identity) || cascades.is_state(&root.identity.error_type);
-        if let Some(over) = self.over.take_if(is_same) {
-            open.failure.join(over.failure);
-            open.id = over.id;
-            open.told = over.told;
-            open.flaps = true;
-            open.changed = true;
-            self.unkept.told = true;
-        }
-    }
-
-    /// Whether there is nothing to remember of it.
-    fn is_nothing(&self) -> bool {
-        self.open.is_none() && self.over.is_none() && self.lately.is_empty()
-    }
-
-    /// The failure is over. One that an incident told of does not come again by itself.
-    fn close(&mut self) {
-        self.over = self.open.take().filter(|open| open.told.is_some());
-    }
-
-    /// Takes in what was seen of the same under another name. Gives back a failure that was told twice.
-    fn join(&mut self, other: One) -> Option<Open> {
-        self.lately.extend(other.lately);
-        self.lately.make_contiguous().sort_by_key(|(seen, _)| seen.last);
-        self.over = self.over.take().or(other.over);
-        match (&mut self.open, other.open) {
-            (Some(open), Some(mut other)) => {
-                open.last = open.last.max(other.last);
-                open.failure.join(other.failure.clone());
-                open.changed = true;
-                // An alert that went out goes on under its id.
-                if open.told.is_none() && other.told.is_some() {
-                    std::mem::swap(&mut open.id, &mut other.id);
-                    std::mem::swap(&mut open.told, &mut other.told);
-                }
-                other.told.is_some().then_some(other)
-            }
-            (open @ None, other) => {
-                *open = other;
-                None
-            }
-            (Some(_), None) => None,
-        }
-    }
-
-    fn remember(&mut self, seen: Sighting, rate: Rate, patience: &Patience) {
-        let at = seen.last;
-        if self.lately.len() >= Watch::LATELY {
-            self.lately.pop_front();
-        }
-        self.lately.push_back((seen, rate));
-        self.forget(at, patience);
-    }
-
-    /// Forgets what is too long ago to belong to a failure that begins now.
-    fn forget(&mut self, now: EventTime, patience: &Patience) {
-        let is_old = |(seen, _): &(Sighting, Rate)| later(seen.last, patience.before_nanos) < now;
-        while self.lately.front().is_some_and(is_old) {
-            self.lately.pop_front();
-        }
-    }
-
-    fn open(&mut self, subject: &Subject, began_as: BeganAs, now: EventTime, patience: &Patience) {
-        let mut failure = Failure::default();
-        for (seen, rate) in std::mem::take(&mut self.lately) {
-            failure.see(&seen, rate);
-        }
-        let began = failure.first().unwrap_or(now);
-        self.open = Some(Open {
-            id: AlertId::of(began_as.rule(), &subject.to_string(), began),
-            began_as,
-            failure,
-            due: later(now, patience.settle_nanos),
-            told: None,
-            flaps: false,
-            last: now,
-            changed: true,
-            is_news: true,
-            root: None,
-        });
-    }
-}
-
-impl Open {
-    fn is_over(&self, now: EventTime, patience: &Patience) -> bool {
-        let longer = if self.flaps { patience.flap_nanos } else { 0 };
-        now > later(self.last, patience.quiet_nanos.saturating_add(longer))
-    }
-
-    /// Whether an incident over several jobs tells of it. What was told before it goes on by itself.
-    fn is_told_by(&self, incidents: &Incidents) -> bool {
-        let root = self.root.as_ref();
-        self.told.is_none() && root.is_some_and(|(error_type, _)| incidents.tells_of(error_type))
-    }
-
-    /// Type and category of the root, found anew where anything was seen since the last look.
-    fn look(&mut self, cascades: &Cascades) -> Option<(&Arc<str>, &Arc<str>)> {
-        if std::mem::take(&mut self.changed) {
-            let root = self.failure.root(cascades);
-            self.root = root.map(|root| {
-                (
-                    Arc::clone(&root.identity.error_type),
-                    Arc::clone(&root.identity.category),
-                )
-            });
-            self.is_news = true;
-        }
-        self.root.as_ref().map(|(error_type, category)| (error_type, category))
-    }
-
-    fn heading(&self, subject: &Subject) -> Heading {
-        Heading {
-            rule: self.began_as.rule(),
-            level: Level::Basic,
-            who: subject.to_string(),
-            verb: self.began_as.verb(),
-            job_name: subject.job().map(|job| job.to_string()),
-            jobs: Vec::new(),
-        }
-    }
-
-    /// The alert, if there is anything to tell that was not told.
-    fn tell(&mut self, subject: &Subject, state: State, cascades: &Cascades) -> Option<Alert> {
-        self.is_news = false;
-        let alert = Alert::of(self.id, self.heading(subject), state, &self.failure, cascades)?;
-        let telling = Told {
-            state,
-            root: alert.fingerprint,
-            severity: alert.severity,
-            rule: alert.rule.clone(),
-        };
-        if self.told.as_ref() == Some(&telling) {
-            return None;
-        }
-        self.told = Some(telling);
-        Some(alert)
-    }
-}
-
-/// Whether an error keeps a failure from being over.
-fn keeps_open(seen: &Sighting, rate: Rate) -> bool {
-    seen.failed || (may_be_a_cause(seen) && rate != Rate::Usual)
-}
-
-fn may_be_a_cause(seen: &Sighting) -> bool {
-    seen.identity.part == Part::Root && seen.identity.severity >= Severity::Medium
 }

@@ -1,5 +1,5 @@
 //! When what fails in a fleet, so that each failure can be told from every other: no job has two within
-//! [`APART_NANOS`].
+//! [`APART_NANOS`], and no two shared outages lie closer.
 //!
 //! The first three quarters of the time are for learning and hold few failures; the last quarter holds most, so that
 //! what an alerter says there can be judged.
@@ -20,9 +20,9 @@ const OUTAGES: [usize; 5] = [15, 3, 8, 20, 5];
 const HABITUAL: usize = 40;
 /// How often a place is looked for before an incident is given up.
 const TRIES: usize = 40;
-/// A spike multiplies the usual rate by one of these, and has so many records at least.
+/// A spike multiplies the usual rate by one of these, and has so many records a minute at least.
 const FACTORS: [u64; 4] = [12, 20, 30, 40];
-const LEAST_OF_SPIKE: u64 = 40;
+const LEAST_A_MINUTE: u64 = 12;
 
 /// What is to be planned.
 pub(crate) struct Span {
@@ -39,6 +39,8 @@ pub(crate) struct Span {
 pub(crate) struct Calendar {
     pub(crate) incidents: Vec<Incident>,
     pub(crate) lines: Vec<Planned>,
+    /// When something shared is away.
+    outages: Vec<(i64, i64)>,
     /// When which job is taken.
     taken: BTreeMap<usize, Vec<(i64, i64)>>,
 }
@@ -117,9 +119,17 @@ impl Calendar {
     fn take(&mut self, span: &Span, incident: Incident, lines: Vec<Planned>) -> bool {
         let (from, to) = extent(&lines);
         let end = span.start_nanos + span.minutes * MINUTE;
-        let fits = to < end && self.lines.len() + lines.len() <= span.room;
+        let mut fits = to < end && self.lines.len() + lines.len() <= span.room;
+        if incident.kind == Kind::DependencyOutage {
+            // Two at once would be one to everybody who only sees what they do.
+            let apart = |(begun, over): &(i64, i64)| to + APART_NANOS < *begun || over + APART_NANOS < from;
+            fits &= self.outages.iter().all(apart);
+        }
         if lines.is_empty() || !fits || !incident.jobs.iter().all(|job| self.is_free(*job, from, to)) {
             return false;
+        }
+        if incident.kind == Kind::DependencyOutage {
+            self.outages.push((from, to));
         }
         for job in &incident.jobs {
             self.taken.entry(*job).or_default().push((from, to));
@@ -201,6 +211,8 @@ fn spike(
     at: i64,
 ) -> Option<(Incident, Vec<Planned>)> {
     let job = random.index(world.jobs.len());
+    // Logs of Node name their process alone: nobody could say which job spikes.
+    world.jobs.get(job).filter(|job| job.engine != Engine::Node)?;
     let (family, percent) = background.spiking(world, random, job)?;
     let minutes = 5 + random.below(8);
     let factor = random.pick(&FACTORS).copied().unwrap_or(20);
@@ -210,7 +222,7 @@ fn spike(
         clippy::cast_sign_loss,
         reason = "a rate times minutes is a count far below 2^53"
     )]
-    let records = ((usual * (factor * minutes) as f64).round() as u64).max(LEAST_OF_SPIKE);
+    let records = ((usual * (factor * minutes) as f64).round() as u64).max(LEAST_A_MINUTE * minutes);
     let lines: Vec<Planned> = (0..records)
         .map(|record| {
             let later = if record == 0 { 0 } else { random.below(minutes * 60_000) };

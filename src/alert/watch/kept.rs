@@ -12,8 +12,9 @@
 //! What was seen lately and belongs to no failure is not kept: a failure that begins within two minutes after a start
 //! may miss what came before it.
 
-use super::{One, Open, Subject, Watch};
-use crate::alert::{Alert, Piece};
+use super::Watch;
+use crate::alert::one::{One, Open, Unkept};
+use crate::alert::{Alert, Piece, Subject};
 use crate::event::{AlertId, EventTime};
 use serde::{Deserialize, Serialize};
 
@@ -42,17 +43,6 @@ impl Default for Written {
 struct General {
     began: Option<EventTime>,
     early_bursts: u32,
-}
-
-/// How a subject stands towards what is written of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Unkept {
-    /// It changed since.
-    pub(super) changed: bool,
-    /// Something of it was told since.
-    pub(super) told: bool,
-    /// There is a piece of it.
-    pub(super) is_written: bool,
 }
 
 impl Watch {

@@ -199,7 +199,12 @@ impl Teller {
         }
         let part_of = &self.part_of;
         self.waiting.retain(|_, (_, alert)| !part_of.holds(second, alert));
-        let due: Vec<AlertId> = self.waiting.iter().filter(|(_, (since, _))| second - since >= WAITS).map(|(id, _)| *id).collect();
+        let due: Vec<AlertId> = self
+            .waiting
+            .iter()
+            .filter(|(_, (since, _))| second - since >= WAITS)
+            .map(|(id, _)| *id)
+            .collect();
         for id in due {
             self.told.extend(self.waiting.remove(&id).map(|(_, alert)| (id, alert)));
         }
@@ -207,7 +212,8 @@ impl Teller {
 
     /// All that was told; the past has ended, so that nothing waits longer.
     fn told(mut self) -> Vec<Alert> {
-        self.told.extend(self.waiting.into_iter().map(|(id, (_, alert))| (id, alert)));
+        self.told
+            .extend(self.waiting.into_iter().map(|(id, (_, alert))| (id, alert)));
         let mut alerts: Vec<Alert> = self.told.into_values().collect();
         alerts.sort_by(in_order);
         alerts

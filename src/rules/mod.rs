@@ -30,8 +30,8 @@ pub use self_check::{ExamplesRun, FailedExample};
 pub use told::{ToldError, ToldLine, ToldThrowable, unclassified_severity};
 pub use written::ErrorRule;
 
-use crate::alert::{AlertRules, Cascades};
 use crate::alert::cascade::Known;
+use crate::alert::{AlertRules, Cascades};
 use crate::dimensions::{DimensionRules, JobCatalogue};
 use crate::identity::IdentityRules;
 use std::collections::BTreeSet;
@@ -122,7 +122,10 @@ impl RuleSet {
             let written = files.iter().filter(|(path, _)| path.starts_with("alerts/"));
             let written = written.map(|(path, text)| (path.as_str(), text.as_str()));
             let jobs = catalogue.clone().unwrap_or_default();
-            note(&mut faults, AlertRules::read(written, |path| known_in(own.contains(path)), jobs))
+            note(
+                &mut faults,
+                AlertRules::read(written, |path| known_in(own.contains(path)), jobs),
+            )
         });
         drop(known);
         if let (Some(errors), Some(identity), Some(dimensions), Some(catalogue), Some(cascades), Some(alerts)) =
@@ -231,7 +234,8 @@ fn complete(files: &mut Files) {
 }
 
 fn unknown_files(files: &Files) -> Vec<Fault> {
-    let known = |path: &&String| path.starts_with("errors/") || path.starts_with("alerts/") || SINGLE.contains(&path.as_str());
+    let known =
+        |path: &&String| path.starts_with("errors/") || path.starts_with("alerts/") || SINGLE.contains(&path.as_str());
     files
         .keys()
         .filter(|path| !known(path))
@@ -242,7 +246,10 @@ fn unknown_files(files: &Files) -> Vec<Fault> {
             what: "no rules file has this name".to_owned(),
             advice: match nearest(path, SINGLE.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("error types belong below errors/, alert rules below alerts/; the others are {}", SINGLE.join(", ")),
+                None => format!(
+                    "error types belong below errors/, alert rules below alerts/; the others are {}",
+                    SINGLE.join(", ")
+                ),
             },
         })
         .collect()

@@ -28,6 +28,8 @@ pub(super) enum Seen {
         last: i64,
         /// Minutes with events.
         came: u32,
+        /// Minutes with events that event time has not come to.
+        ahead: Minutes,
     },
     /// Values of a dimension.
     Members(Members),
@@ -83,7 +85,11 @@ impl Cell {
                 Condition::Threshold { .. } => Seen::Sums(Minutes::default()),
                 Condition::Spike(_) => Seen::Series(Series::default()),
                 Condition::New(_) | Condition::Regression { .. } => Seen::Fresh(FreshErrors::default()),
-                Condition::Absence { .. } => Seen::Last { last: i64::MIN, came: 0 },
+                Condition::Absence { .. } => Seen::Last {
+                    last: i64::MIN,
+                    came: 0,
+                    ahead: Minutes::default(),
+                },
                 Condition::Share { .. } => Seen::Members(Members::default()),
                 Condition::Composite { .. } => Seen::Others,
             },
@@ -117,9 +123,8 @@ impl Cell {
                     errors.again(minute, fingerprint, count)
                 }
             }
-            (Seen::Last { last, came }, Condition::Absence { quiet, .. }) => {
-                *came = came.saturating_add(u32::from(minute > *last));
-                *last = minute.max(*last);
+            (Seen::Last { ahead, .. }, Condition::Absence { quiet, .. }) => {
+                ahead.add(minute, count);
                 within = *quiet;
                 true
             }
@@ -187,7 +192,12 @@ impl Cell {
             (Seen::Fresh(errors), Condition::New(fresh) | Condition::Regression { fresh, .. }) => {
                 errors.look(minute, fresh, rule.keep)
             }
-            (Seen::Last { last, came }, Condition::Absence { quiet, came: least }) => {
+            (Seen::Last { last, came, ahead }, Condition::Absence { quiet, came: least }) => {
+                while let Some(first) = ahead.first().filter(|first| *first <= minute) {
+                    *came = came.saturating_add(u32::from(first > *last));
+                    *last = first.max(*last);
+                    ahead.forget_before(first + 1);
+                }
                 let missed = minute.saturating_sub(*last);
                 let missed = missed.saturating_sub(moment.gaps.between(*last, minute));
                 Reading {
@@ -237,6 +247,7 @@ impl Cell {
             }
             (Seen::Series(series), Condition::Spike(settings)) => series.next(minute, settings, moment.turn),
             (Seen::Fresh(errors), _) => errors.next(minute),
+            (Seen::Last { ahead, .. }, Condition::Absence { .. }) if !ahead.is_empty() => Some(minute + 1),
             (Seen::Last { last, .. }, Condition::Absence { quiet, .. }) => {
                 let due = last.saturating_add(*quiet).saturating_add(1);
                 let forgotten = last.saturating_add(MISSED + 1 + moment.gaps.between(*last, minute));
@@ -286,9 +297,7 @@ impl AlertRule {
     /// The dimension of which a share is asked.
     pub(super) fn share_of(&self) -> Option<Dimension> {
         match &self.condition {
-            Condition::Share {
-                of, share: Some(_), ..
-            } => Some(*of),
+            Condition::Share { of, share: Some(_), .. } => Some(*of),
             Condition::Share { .. }
             | Condition::Threshold { .. }
             | Condition::Spike(_)

@@ -34,7 +34,10 @@ impl Gaps {
 
     /// Whether nobody counted in a minute.
     pub(super) fn holds(&self, minute: i64) -> bool {
-        self.stretches.iter().rev().any(|(from, to)| (*from..*to).contains(&minute))
+        self.stretches
+            .iter()
+            .rev()
+            .any(|(from, to)| (*from..*to).contains(&minute))
     }
 
     /// How many minutes nobody counted, after one and up to and with another.

@@ -52,7 +52,11 @@ pub(super) fn population(rule: &AlertRule) -> String {
 /// The name of the dimensions errors are known by.
 fn by_name(by: &[Dimension]) -> String {
     let names: Vec<&str> = by.iter().map(|one| one.name()).collect();
-    if names.is_empty() { "all".to_owned() } else { names.join("+") }
+    if names.is_empty() {
+        "all".to_owned()
+    } else {
+        names.join("+")
+    }
 }
 
 impl Conditions {
@@ -70,7 +74,10 @@ impl Conditions {
             pieces.extend(shards.map(|(shard, bytes)| (format!("{VERSION}.k.{by}.{shard}"), Some(bytes))));
         }
         if std::mem::take(&mut self.changed) {
-            let parents = self.judged.iter().map(|one| (one.rule.id.to_string(), one.rule.recipe, one.parent));
+            let parents = self
+                .judged
+                .iter()
+                .map(|one| (one.rule.id.to_string(), one.rule.recipe, one.parent));
             let general = General {
                 now: self.now,
                 looked: self.looked,
@@ -122,7 +129,10 @@ impl Conditions {
         left.sort_unstable();
         self.gone.extend(left);
         if unread > 0 {
-            tracing::warn!(pieces = unread, "parts of the state of alerts could not be read; they begin anew");
+            tracing::warn!(
+                pieces = unread,
+                "parts of the state of alerts could not be read; they begin anew"
+            );
         }
         self.changed = true;
         self.wake_all();
@@ -206,7 +216,10 @@ fn write_rule(judged: &mut Judged, pieces: &mut Vec<(String, Option<Vec<u8>>)>) 
         cell.changed = false;
         cell.written = true;
         let key = cell.key.clone();
-        pieces.push((name('c', &rule, &key), postcard::to_allocvec(&(rule.recipe, &*cell)).ok()));
+        pieces.push((
+            name('c', &rule, &key),
+            postcard::to_allocvec(&(rule.recipe, &*cell)).ok(),
+        ));
         let Some(series) = judged.series_mut(at).filter(|series| series.learned) else {
             continue;
         };

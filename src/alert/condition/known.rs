@@ -158,7 +158,11 @@ impl Shard {
                 self.entries.insert(at, Entry { id, last });
                 self.changed = true;
                 if self.entries.len() > Known::SHARD_LIMIT {
-                    let oldest = self.entries.iter().enumerate().min_by_key(|(_, entry)| entry.last & !MENDED);
+                    let oldest = self
+                        .entries
+                        .iter()
+                        .enumerate()
+                        .min_by_key(|(_, entry)| entry.last & !MENDED);
                     if let Some((oldest, _)) = oldest {
                         self.entries.remove(oldest);
                     }

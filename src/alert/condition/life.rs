@@ -118,7 +118,9 @@ impl Life {
     /// Keeps the strangest value: the most, or with an expectation the least probable.
     fn note(&mut self, reading: &Reading) {
         let stranger = match (reading.probability, self.probability) {
-            (Some(now), Some(before)) if reading.expected.is_some_and(|expected| reading.value < expected) => now < before,
+            (Some(now), Some(before)) if reading.expected.is_some_and(|expected| reading.value < expected) => {
+                now < before
+            }
             _ => reading.value > self.value,
         };
         if stranger {
@@ -160,9 +162,21 @@ mod tests {
     fn an_alert_is_pending_then_firing_then_held_then_over() {
         let none = (0, 0);
         assert_eq!(play(0, 0, none, b"-xx--"), ".F.r.");
-        assert_eq!(play(2, 0, none, b"-x-xxx--"), ".prp.Fr.", "a condition that lets go begins anew");
-        assert_eq!(play(0, 2, none, b"x--x---x"), "F.....rF", "what comes back within the hold is one alert");
-        assert_eq!(play(0, 2, (1, 4), b"x-------"), "F.n..Fr.", "a gap is no calm, and is told");
+        assert_eq!(
+            play(2, 0, none, b"-x-xxx--"),
+            ".prp.Fr.",
+            "a condition that lets go begins anew"
+        );
+        assert_eq!(
+            play(0, 2, none, b"x--x---x"),
+            "F.....rF",
+            "what comes back within the hold is one alert"
+        );
+        assert_eq!(
+            play(0, 2, (1, 4), b"x-------"),
+            "F.n..Fr.",
+            "a gap is no calm, and is told"
+        );
         assert_eq!(play(0, 0, (1, 3), b"x--xx---"), "F.nF.r..");
     }
 }

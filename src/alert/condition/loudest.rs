@@ -41,7 +41,11 @@ impl Loudest {
         }
         let mut before = 0;
         if self.errors.len() >= Self::LIMIT {
-            let quietest = self.errors.iter().enumerate().min_by_key(|(_, one)| (one.count, one.fingerprint));
+            let quietest = self
+                .errors
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, one)| (one.count, one.fingerprint));
             if let Some((at, quietest)) = quietest {
                 before = quietest.count;
                 self.errors.swap_remove(at);
@@ -57,6 +61,8 @@ impl Loudest {
 
     /// The one with most events.
     pub(super) fn first(&self) -> Option<&Loud> {
-        self.errors.iter().max_by_key(|one| (one.count, Reverse(one.fingerprint)))
+        self.errors
+            .iter()
+            .max_by_key(|one| (one.count, Reverse(one.fingerprint)))
     }
 }

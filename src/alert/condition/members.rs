@@ -42,14 +42,19 @@ impl Members {
     pub(super) fn look(&mut self, minute: i64, asked: &Asked, active: bool) -> Reading {
         let Asked { each, within, .. } = *asked;
         let over = |last: i64| {
-            let concerned = self.counts.iter().filter(move |(_, minutes)| minutes.sum(last, within) >= each.max(1));
+            let concerned = self
+                .counts
+                .iter()
+                .filter(move |(_, minutes)| minutes.sum(last, within) >= each.max(1));
             concerned.map(|(name, _)| name).collect::<Vec<_>>()
         };
         let (now, before) = (over(minute), over(minute.saturating_sub(1)));
         let concerned = if now.len() >= before.len() { now } else { before };
         let value = concerned.len();
         let holds = value > usize::try_from(asked.above).unwrap_or(usize::MAX)
-            && asked.share.is_none_or(|share| exact(value as u64) > share * exact(asked.population as u64));
+            && asked
+                .share
+                .is_none_or(|share| exact(value as u64) > share * exact(asked.population as u64));
         if holds || active {
             let named: Vec<Box<str>> = concerned.into_iter().cloned().collect();
             self.concerned.extend(named);
@@ -70,7 +75,11 @@ impl Members {
 
     /// When it is to be looked at again.
     pub(super) fn next(&self, minute: i64, within: i64) -> Option<i64> {
-        let ahead = self.counts.values().filter_map(|minutes| minutes.next_after(minute)).min();
+        let ahead = self
+            .counts
+            .values()
+            .filter_map(|minutes| minutes.next_after(minute))
+            .min();
         let last = self.counts.values().filter_map(Minutes::last).max();
         ahead.or(last.map(|last| last.max(minute) + within + 1))
     }

@@ -36,7 +36,10 @@ impl Minutes {
     /// How many minutes up to and with `last` had events, of `within` minutes.
     pub(super) fn busy(&self, last: i64, within: i64) -> usize {
         let first = last.saturating_sub(within);
-        let inside = self.counts.iter().filter(|(minute, _)| *minute > first && *minute <= last);
+        let inside = self
+            .counts
+            .iter()
+            .filter(|(minute, _)| *minute > first && *minute <= last);
         inside.count()
     }
 

@@ -48,11 +48,7 @@ pub struct AlertRule {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
     /// More than `above` events within a time; over when not more than `back_below`.
-    Threshold {
-        above: u64,
-        back_below: u64,
-        within: i64,
-    },
+    Threshold { above: u64, back_below: u64, within: i64 },
     /// More, or less, than the series' own past lets expect.
     Spike(Settings),
     /// An error never seen before in the key.

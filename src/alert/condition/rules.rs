@@ -129,9 +129,10 @@ fn together(rules: &[AlertRule]) -> Vec<Fault> {
                     };
                     (format!("{id:?} is no alert rule"), advice)
                 }
-                Some(child) if matches!(child.condition, Condition::Composite { .. }) => {
-                    (format!("`{id}` is a composite itself"), "name the rules it is made of".to_owned())
-                }
+                Some(child) if matches!(child.condition, Condition::Composite { .. }) => (
+                    format!("`{id}` is a composite itself"),
+                    "name the rules it is made of".to_owned(),
+                ),
                 Some(child) if !child.enabled => {
                     let advice = "enable it with `tells: false`, so that nobody hears of it alone";
                     (format!("`{id}` is not enabled"), advice.to_owned())

@@ -24,6 +24,8 @@ pub(super) struct Series {
     first: i64,
     last: i64,
     expected: Option<f64>,
+    /// What its parent let expect when it was looked at first; that may be nothing.
+    prior: Option<Option<f64>>,
     /// The minute that was judged before it was over, with what it held then, and whether it was a spike already.
     early: (i64, u64, bool),
     /// Its past; none before anything was judged.
@@ -93,11 +95,14 @@ impl Series {
 
     /// Judges what is over before `minute`, and `minute` itself as far as it has come.
     pub(super) fn look(&mut self, minute: i64, settings: &Settings, gaps: &Gaps, parent: &mut Parent) -> Reading {
-        let from = self.judged().map_or(self.counts.first().unwrap_or(minute), |judged| judged + 1);
+        let from = self
+            .judged()
+            .map_or(self.counts.first().unwrap_or(minute), |judged| judged + 1);
         let from = from.max(minute.saturating_sub(FORGOTTEN));
         let mut reading = Reading::default();
+        let assumed = *self.prior.get_or_insert(parent.rate);
         let judge = self.judge.get_or_insert_with(|| Box::new(Judge::of_counts()));
-        let prior = |minute: i64| parent.rate.filter(|_| minute.saturating_sub(self.first) < YOUNG);
+        let prior = |minute: i64| assumed.filter(|_| minute.saturating_sub(self.first) < YOUNG);
         let mut counted = 0.0;
         let mut whole = Vec::new();
         for over in from..minute {
@@ -122,7 +127,11 @@ impl Series {
         self.counts.forget_before(minute);
         if !reading.holds {
             let now = self.counts.at(minute);
-            let (at, held, spiked) = if self.early.0 == minute { self.early } else { (minute, 0, false) };
+            let (at, held, spiked) = if self.early.0 == minute {
+                self.early
+            } else {
+                (minute, 0, false)
+            };
             let count = exact(now);
             let worth = now > held.saturating_add(held / 2)
                 && count >= settings.minimum

@@ -86,11 +86,7 @@ impl Title {
 }
 
 fn slot(name: &str, by: &[Dimension], says: Says) -> Result<Slot, Refused> {
-    let mut known: Vec<(&str, Slot)> = vec![
-        ("value", Slot::Value),
-        ("key", Slot::Key),
-        ("rule", Slot::Rule),
-    ];
+    let mut known: Vec<(&str, Slot)> = vec![("value", Slot::Value), ("key", Slot::Key), ("rule", Slot::Rule)];
     if says.expected {
         known.extend([("expected", Slot::Expected), ("probability", Slot::Probability)]);
     }

@@ -85,21 +85,40 @@ fn reason(rule: &AlertRule, life: &Life) -> String {
         }
         Condition::Spike(_) => {
             let expected = life.expected.map_or_else(|| "0".to_owned(), number);
-            let chance = life.probability.filter(|one| *one > 0.0).map(|one| number((1.0 / one).round()));
-            let chance = chance.map_or_else(String::new, |one| format!("; chance brings its like once in {one} minutes"));
+            let chance = life
+                .probability
+                .filter(|one| *one > 0.0)
+                .map(|one| number((1.0 / one).round()));
+            let chance = chance.map_or_else(String::new, |one| {
+                format!("; chance brings its like once in {one} minutes")
+            });
             format!("{value} events in a minute where {expected} were expected{chance}")
         }
         Condition::New(_) => format!("never seen before; {value} events so far"),
         Condition::Regression { after_quiet, .. } => {
             let quiet = time(*after_quiet);
-            format!("seen again after {quiet} or more without it, or after it was said to be mended; {value} events so far")
+            format!(
+                "seen again after {quiet} or more without it, or after it was said to be mended; {value} events so far"
+            )
         }
         Condition::Absence { quiet, .. } => {
-            format!("nothing for {value} minutes of what used to come; {} are too long", time(*quiet))
+            format!(
+                "nothing for {value} minutes of what used to come; {} are too long",
+                time(*quiet)
+            )
         }
-        Condition::Share { of, above, share, within, .. } => {
+        Condition::Share {
+            of,
+            above,
+            share,
+            within,
+            ..
+        } => {
             let share = share.map_or_else(String::new, |share| format!(" and {}% of all", number(share * 100.0)));
-            format!("{value} different values of {of} in {}; more than {above}{share} are too many", time(*within))
+            format!(
+                "{value} different values of {of} in {}; more than {above}{share} are too many",
+                time(*within)
+            )
         }
         Condition::Composite { all, of } => {
             let between = if *all { " and " } else { " or " };

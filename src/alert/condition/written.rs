@@ -8,8 +8,8 @@ use crate::alert::Level;
 use crate::alert::judge::{Direction, Settings};
 use crate::config::units::duration;
 use crate::event::Severity;
-use crate::rules::{Fault, nearest};
 use crate::rules::yaml::{Reading, kind};
+use crate::rules::{Fault, nearest};
 use globset::{GlobBuilder, GlobSetBuilder};
 use serde_yaml_ng::{Mapping, Value};
 use std::sync::Arc;
@@ -17,10 +17,36 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 const RULE_KEYS: &[&str] = &[
-    "id", "level", "severity", "title", "about", "where", "by", "for", "keep", "enabled", "folds_into_failure", "tells",
-    "runs_for", "threshold", "spike", "new", "regression", "absence", "share", "composite",
+    "id",
+    "level",
+    "severity",
+    "title",
+    "about",
+    "where",
+    "by",
+    "for",
+    "keep",
+    "enabled",
+    "folds_into_failure",
+    "tells",
+    "runs_for",
+    "threshold",
+    "spike",
+    "new",
+    "regression",
+    "absence",
+    "share",
+    "composite",
 ];
-const CONDITIONS: &[&str] = &["threshold", "spike", "new", "regression", "absence", "share", "composite"];
+const CONDITIONS: &[&str] = &[
+    "threshold",
+    "spike",
+    "new",
+    "regression",
+    "absence",
+    "share",
+    "composite",
+];
 
 /// Windows hold counts by the minute; a longer one is a question for trends.
 const LONGEST_WINDOW: i64 = 7 * 1_440;
@@ -45,7 +71,11 @@ pub(super) fn read(file: &str, text: &str) -> (Vec<AlertRule>, Vec<Fault>) {
 fn rule(reading: &mut Reading<'_>, entry: &Mapping, file: &str) -> Option<AlertRule> {
     let id = reading.wanted_text(entry, "id")?;
     reading.enter(&id);
-    if !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') || id.len() > 100 {
+    if !id
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        || id.len() > 100
+    {
         let advice = "use lower-case letters, digits and `_`, at most 100";
         reading.fault_at("id", format!("the id `{id}` is not in snake_case"), advice);
     }
@@ -172,7 +202,11 @@ fn by(reading: &mut Reading<'_>, entry: &Mapping) -> Vec<Dimension> {
 }
 
 fn condition(reading: &mut Reading<'_>, entry: &Mapping, by: &[Dimension]) -> Option<(&'static str, Condition)> {
-    let given: Vec<&'static str> = CONDITIONS.iter().copied().filter(|name| entry.contains_key(*name)).collect();
+    let given: Vec<&'static str> = CONDITIONS
+        .iter()
+        .copied()
+        .filter(|name| entry.contains_key(*name))
+        .collect();
     let [name] = given.as_slice() else {
         let what = match given.as_slice() {
             [] => "no condition".to_owned(),
@@ -185,7 +219,9 @@ fn condition(reading: &mut Reading<'_>, entry: &Mapping, by: &[Dimension]) -> Op
     let settings = match entry.get(*name) {
         Some(Value::Mapping(settings)) => settings,
         None | Some(Value::Null) => &empty,
-        Some(other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sequence(_) | Value::Tagged(_))) => {
+        Some(
+            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sequence(_) | Value::Tagged(_)),
+        ) => {
             let what = format!("`{name}` is {}, not a mapping", kind(other));
             reading.fault_at(name, what, format!("write `{name}: {{…}}`"));
             return None;
@@ -202,7 +238,8 @@ fn condition(reading: &mut Reading<'_>, entry: &Mapping, by: &[Dimension]) -> Op
             reading.known_keys(settings, &["after_quiet", "learning", "usual", "at_least", "within"]);
             let fresh = fresh(reading, settings);
             let after_quiet = minutes(reading, settings, "after_quiet", SHORTEST_QUIET, 365 * 1_440);
-            wanted(reading, settings, "after_quiet", after_quiet).map(|after_quiet| Condition::Regression { fresh, after_quiet })
+            wanted(reading, settings, "after_quiet", after_quiet)
+                .map(|after_quiet| Condition::Regression { fresh, after_quiet })
         }
         "absence" => {
             reading.known_keys(settings, &["for", "came"]);
@@ -271,7 +308,9 @@ fn fresh(reading: &mut Reading<'_>, settings: &Mapping) -> Fresh {
 
 fn share(reading: &mut Reading<'_>, settings: &Mapping, by: &[Dimension]) -> Option<Condition> {
     reading.known_keys(settings, &["of", "each", "above", "share", "within"]);
-    let of = reading.wanted_text(settings, "of").and_then(|name| dimension(reading, "of", &name));
+    let of = reading
+        .wanted_text(settings, "of")
+        .and_then(|name| dimension(reading, "of", &name));
     let within = minutes(reading, settings, "within", 1, LONGEST_WINDOW);
     let within = wanted(reading, settings, "within", within);
     let above = number(reading, settings, "above", 0.0);
@@ -301,12 +340,20 @@ fn composite(reading: &mut Reading<'_>, settings: &Mapping) -> Option<Condition>
     reading.known_keys(settings, &["all", "any"]);
     let all = settings.contains_key("all");
     if all == settings.contains_key("any") {
-        reading.fault_at("composite", "`all` and `any` together, or neither", "write one: `all: [rule, rule]`");
+        reading.fault_at(
+            "composite",
+            "`all` and `any` together, or neither",
+            "write one: `all: [rule, rule]`",
+        );
         return None;
     }
     let of = reading.texts(settings, if all { "all" } else { "any" });
     if of.len() < 2 {
-        reading.fault_at("composite", format!("made of {} rules", of.len()), "name two rules or more");
+        reading.fault_at(
+            "composite",
+            format!("made of {} rules", of.len()),
+            "name two rules or more",
+        );
     }
     let of = of.into_iter().map(Arc::from).collect();
     Some(Condition::Composite { all, of })
@@ -341,7 +388,11 @@ fn runs_for(reading: &mut Reading<'_>, entry: &Mapping) -> RunsFor {
     for tier in reading.texts(settings, "tiers") {
         match tier.parse() {
             Ok(tier) => runs_for.tiers.push(tier),
-            Err(_) => reading.fault_at("tiers", format!("{tier:?} is no tier"), "tiers are numbers, as in jobs.yaml"),
+            Err(_) => reading.fault_at(
+                "tiers",
+                format!("{tier:?} is no tier"),
+                "tiers are numbers, as in jobs.yaml",
+            ),
         }
     }
     runs_for
@@ -353,7 +404,11 @@ fn number(reading: &mut Reading<'_>, settings: &Mapping, key: &str, least: f64) 
     let number: Option<f64> = text.replace('_', "").parse().ok();
     let fits = number.filter(|number| number.is_finite() && *number >= least);
     if fits.is_none() {
-        reading.fault_at(key, format!("`{key}: {text}` is no number from {least}"), "write a number");
+        reading.fault_at(
+            key,
+            format!("`{key}: {text}` is no number from {least}"),
+            "write a number",
+        );
     }
     fits
 }

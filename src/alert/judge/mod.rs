@@ -34,8 +34,8 @@ mod season;
 mod tail;
 
 use count::Counts;
-pub use kept::Kept;
 use episode::Episode;
+pub use kept::Kept;
 use measure::Measure;
 
 /// What to alarm on, and how seldom by chance.

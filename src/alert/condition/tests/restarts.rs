@@ -47,7 +47,14 @@ impl Owned {
 
 /// Twenty jobs with background, bursts, restarts and errors that come late.
 pub(super) fn history(seed: u64, minutes: i64) -> Vec<Owned> {
-    const TYPES: [&str; 6] = ["user_npe", "job_restarting", "oom_heap", "checkpoint_expired", "jdbc_deadlock", "tm_unreachable"];
+    const TYPES: [&str; 6] = [
+        "user_npe",
+        "job_restarting",
+        "oom_heap",
+        "checkpoint_expired",
+        "jdbc_deadlock",
+        "tm_unreachable",
+    ];
     let mut chance = Chance(seed);
     let mut rows = Vec::new();
     for minute in 0..minutes {
@@ -82,7 +89,7 @@ const ALL_KINDS: &str = "\
 ";
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
     #[test]
     fn a_life_taken_up_judges_on(seed in any::<u64>(), restart_every in 1_usize..400) {
         let rules = rules(ALL_KINDS);
@@ -175,7 +182,11 @@ fn what_cannot_be_read_begins_anew_and_is_forgotten() {
     let mut next = Conditions::new(rules);
     next.restore(store.into_iter());
     assert_eq!(next.firing(), []);
-    let gone = next.changed_pieces().into_iter().filter(|(_, bytes)| bytes.is_none()).count();
+    let gone = next
+        .changed_pieces()
+        .into_iter()
+        .filter(|(_, bytes)| bytes.is_none())
+        .count();
     assert_eq!(gone, cells);
 }
 
@@ -183,7 +194,12 @@ fn what_cannot_be_read_begins_anew_and_is_forgotten() {
 fn a_rule_that_stays_keeps_its_state_and_one_that_changes_ends_its_alerts() {
     let first = "- {id: a, severity: low, title: '{job}', by: [job], threshold: {above: 3, within: 5m}}\n- {id: b, severity: low, title: '{job}', by: [job], threshold: {above: 4, within: 5m}}\n";
     // Other words and another severity judge the same; another limit does not.
-    let second = first.replace("id: a, severity: low, title: '{job}'", "id: a, severity: high, title: 'anew {job}'").replace("above: 4", "above: 5");
+    let second = first
+        .replace(
+            "id: a, severity: low, title: '{job}'",
+            "id: a, severity: high, title: 'anew {job}'",
+        )
+        .replace("above: 4", "above: 5");
     let mut conditions = Conditions::new(rules(first));
     conditions.take(&row(0, "orders", "boom", 9));
     assert_eq!(conditions.advance(at(0, 5)).len(), 2);

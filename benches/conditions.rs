@@ -25,22 +25,21 @@ fn main() {
     let jobs: Vec<String> = (0..series).map(|n| format!("warehouse-job-{n}")).collect();
     let before = resident();
     let mut conditions = Conditions::new(Arc::clone(rules.alerts()));
-    // All have been seen before, as in a store that has lived for a while.
     let mut chance = 1u64;
-    let mut uniform = || {
+    let mut below = |bound: u64| {
         chance = chance
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (chance >> 40) as f64 / (1u64 << 24) as f64
+        (chance >> 33) % bound
     };
     let (mut times, mut rows, mut written, mut pieces, mut told) = (Vec::new(), 0, 0, 0, 0);
     for minute in 0..MINUTES {
         let counts: Vec<u64> = (0..series)
             .map(|n| match n % 10 {
                 _ if minute == 0 => 1,
-                0 => (uniform() * 40.0) as u64,
-                1..4 => (uniform() * 2.0) as u64,
-                _ => u64::from(uniform() < 0.02),
+                0 => below(40),
+                1..4 => below(2),
+                _ => u64::from(below(50) == 0),
             })
             .collect();
         let begin = Instant::now();

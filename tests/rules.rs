@@ -197,3 +197,29 @@ fn real_lines_of_many_layouts_get_their_type_and_part() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn alert_rules_are_listed_and_their_faults_are_told_where_they_stand() {
+    let out = seismolog()
+        .args(["rules", "list", "--alerts", "--output", "jsonl"])
+        .assert()
+        .success();
+    let text = String::from_utf8(out.get_output().stdout.clone()).unwrap();
+    let spike = text.lines().find(|line| line.contains("\"error_spike\"")).unwrap();
+    let spike: serde_json::Value = serde_json::from_str(spike).unwrap();
+    assert_eq!(spike["condition"], "spike");
+    assert_eq!(spike["file"], "alerts/basic.yaml");
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("alerts")).unwrap();
+    let rule = "- id: mine\n  severity: high\n  title: '{job}'\n  by: [job]\n  threshold: {above: 3, within: 90s}\n";
+    fs::write(folder.path().join("alerts/mine.yaml"), rule).unwrap();
+    seismolog()
+        .args(["rules", "check", "--rules"])
+        .arg(folder.path())
+        .assert()
+        .code(78)
+        .stderr(predicate::str::contains(
+            "alerts/mine.yaml:5: mine: `within: 90s` is no whole number of minutes; counts are kept by the minute",
+        ));
+}

@@ -1,6 +1,7 @@
-//! `seismolog rules`: what types of errors are known, whether the rules hold, and where an example does not.
+//! `seismolog rules`: what types of errors and alert rules are known, whether the rules hold, and where an example does not.
 
 use super::{CommandResult, Exit, Failure};
+use crate::alert::condition::AlertRule;
 use crate::rules::{self, ErrorRule, ExamplesRun, Faults, RuleSet};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
@@ -20,6 +21,9 @@ enum Action {
     List {
         #[command(flatten)]
         source: Source,
+        /// List the alert rules instead
+        #[arg(long)]
+        alerts: bool,
         /// How the list is written [default: table on a terminal, jsonl elsewhere]
         #[arg(long, value_enum)]
         output: Option<Output>,
@@ -71,7 +75,12 @@ impl Source {
 /// When the rules are wrong, or stdout cannot be written.
 pub fn run(args: Args) -> CommandResult {
     match args.action {
-        Some(Action::List { source, output }) => list(&source, output),
+        Some(Action::List {
+            source,
+            alerts: true,
+            output,
+        }) => list_alerts(&source, output),
+        Some(Action::List { source, output, .. }) => list(&source, output),
         Some(Action::Check { source }) => check(&source),
         Some(Action::Test { source }) => test(&source),
         None => Ok(Exit::Usage),
@@ -80,6 +89,33 @@ pub fn run(args: Args) -> CommandResult {
 
 fn list(source: &Source, output: Option<Output>) -> CommandResult {
     let rules = Source::load(source.folder().as_deref())?;
+    let listed = Listed {
+        columns: &COLUMNS,
+        rows: rules.errors().iter().map(|rule| row(rule).to_vec()).collect(),
+        objects: rules.errors().iter().map(object).collect(),
+    };
+    print_list(&listed, output)
+}
+
+fn list_alerts(source: &Source, output: Option<Output>) -> CommandResult {
+    let rules = Source::load(source.folder().as_deref())?;
+    let rules: Vec<_> = rules.alerts().iter().cloned().collect();
+    let listed = Listed {
+        columns: &ALERT_COLUMNS,
+        rows: rules.iter().map(|rule| alert_row(rule).to_vec()).collect(),
+        objects: rules.iter().map(|rule| alert_object(rule)).collect(),
+    };
+    print_list(&listed, output)
+}
+
+/// What a listing shows: the same as rows and as objects.
+struct Listed<'a> {
+    columns: &'a [&'static str],
+    rows: Vec<Vec<&'a str>>,
+    objects: Vec<serde_json::Value>,
+}
+
+fn print_list(listed: &Listed<'_>, output: Option<Output>) -> CommandResult {
     let stdout = io::stdout();
     let output = output.unwrap_or(if stdout.is_terminal() {
         Output::Table
@@ -87,38 +123,34 @@ fn list(source: &Source, output: Option<Output>) -> CommandResult {
         Output::Jsonl
     });
     let mut out = io::BufWriter::new(stdout.lock());
-    write_list(&rules, output, &mut out)
+    write_list(listed, output, &mut out)
         .and_then(|()| out.flush())
         .map_err(unwritten)?;
     Ok(Exit::Done)
 }
 
-fn write_list(rules: &RuleSet, output: Output, out: &mut dyn Write) -> io::Result<()> {
+fn write_list(listed: &Listed<'_>, output: Output, out: &mut dyn Write) -> io::Result<()> {
     match output {
         Output::Table => {
             let mut table = comfy_table::Table::new();
             table.load_style(comfy_table::presets::NOTHING);
             table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-            table.set_header(COLUMNS);
-            for rule in rules.errors().iter() {
-                table.add_row(row(rule));
+            table.set_header(listed.columns);
+            for row in &listed.rows {
+                table.add_row(row);
             }
             writeln!(out, "{table}")
         }
         Output::Json => {
-            let all: Vec<_> = rules.errors().iter().map(object).collect();
-            serde_json::to_writer_pretty(&mut *out, &all)?;
+            serde_json::to_writer_pretty(&mut *out, &listed.objects)?;
             writeln!(out)
         }
-        Output::Jsonl => rules
-            .errors()
-            .iter()
-            .try_for_each(|rule| writeln!(out, "{}", object(rule))),
+        Output::Jsonl => listed.objects.iter().try_for_each(|object| writeln!(out, "{object}")),
         Output::Csv => {
             let mut csv = csv::Writer::from_writer(out);
-            csv.write_record(COLUMNS)?;
-            for rule in rules.errors().iter() {
-                csv.write_record(row(rule))?;
+            csv.write_record(listed.columns)?;
+            for row in &listed.rows {
+                csv.write_record(row)?;
             }
             csv.flush()
         }
@@ -134,10 +166,11 @@ fn check(source: &Source) -> CommandResult {
     let categories: BTreeSet<_> = rules.errors().iter().map(|rule| &rule.category).collect();
     writeln!(
         io::stdout(),
-        "{}: {} types in {} categories, version {}, no faults",
+        "{}: {} types in {} categories, {} alert rules, version {}, no faults",
         shown(folder.as_deref()),
         rules.errors().iter().count(),
         categories.len(),
+        rules.alerts().iter().count(),
         rules.version()
     )
     .map_err(unwritten)?;
@@ -183,6 +216,33 @@ fn row(rule: &ErrorRule) -> [&str; 5] {
         rule.part.as_str(),
         &rule.cause,
     ]
+}
+
+const ALERT_COLUMNS: [&str; 5] = ["rule", "level", "severity", "condition", "about"];
+
+fn alert_row(rule: &AlertRule) -> [&str; 5] {
+    [
+        &rule.id,
+        rule.level.as_str(),
+        rule.severity.as_str(),
+        rule.kind,
+        &rule.about,
+    ]
+}
+
+fn alert_object(rule: &AlertRule) -> serde_json::Value {
+    serde_json::json!({
+        "rule": &*rule.id,
+        "level": rule.level,
+        "severity": rule.severity,
+        "condition": rule.kind,
+        "by": rule.by().iter().map(|one| one.name()).collect::<Vec<_>>(),
+        "about": rule.about,
+        "enabled": rule.enabled,
+        "folds_into_failure": rule.folds_into_failure,
+        "file": rule.place.0,
+        "line": rule.place.1,
+    })
 }
 
 fn object(rule: &ErrorRule) -> serde_json::Value {

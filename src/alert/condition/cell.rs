@@ -28,6 +28,8 @@ pub(super) enum Seen {
         last: i64,
         /// Minutes with events.
         came: u32,
+        /// Minutes with events that event time has not come to.
+        ahead: Minutes,
     },
     /// Values of a dimension.
     Members(Members),
@@ -86,6 +88,7 @@ impl Cell {
                 Condition::Absence { .. } => Seen::Last {
                     last: i64::MIN,
                     came: 0,
+                    ahead: Minutes::default(),
                 },
                 Condition::Share { .. } => Seen::Members(Members::default()),
                 Condition::Composite { .. } => Seen::Others,
@@ -120,9 +123,8 @@ impl Cell {
                     errors.again(minute, fingerprint, count)
                 }
             }
-            (Seen::Last { last, came }, Condition::Absence { quiet, .. }) => {
-                *came = came.saturating_add(u32::from(minute > *last));
-                *last = minute.max(*last);
+            (Seen::Last { ahead, .. }, Condition::Absence { quiet, .. }) => {
+                ahead.add(minute, count);
                 within = *quiet;
                 true
             }
@@ -190,7 +192,12 @@ impl Cell {
             (Seen::Fresh(errors), Condition::New(fresh) | Condition::Regression { fresh, .. }) => {
                 errors.look(minute, fresh, rule.keep)
             }
-            (Seen::Last { last, came }, Condition::Absence { quiet, came: least }) => {
+            (Seen::Last { last, came, ahead }, Condition::Absence { quiet, came: least }) => {
+                while let Some(first) = ahead.first().filter(|first| *first <= minute) {
+                    *came = came.saturating_add(u32::from(first > *last));
+                    *last = first.max(*last);
+                    ahead.forget_before(first + 1);
+                }
                 let missed = minute.saturating_sub(*last);
                 let missed = missed.saturating_sub(moment.gaps.between(*last, minute));
                 Reading {
@@ -240,6 +247,7 @@ impl Cell {
             }
             (Seen::Series(series), Condition::Spike(settings)) => series.next(minute, settings, moment.turn),
             (Seen::Fresh(errors), _) => errors.next(minute),
+            (Seen::Last { ahead, .. }, Condition::Absence { .. }) if !ahead.is_empty() => Some(minute + 1),
             (Seen::Last { last, .. }, Condition::Absence { quiet, .. }) => {
                 let due = last.saturating_add(*quiet).saturating_add(1);
                 let forgotten = last.saturating_add(MISSED + 1 + moment.gaps.between(*last, minute));

@@ -20,13 +20,18 @@ pub(super) struct FreshErrors {
 }
 
 /// An error that may be news.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Flag {
     fingerprint: u128,
     first: i64,
-    last: i64,
-    count: u64,
+    counts: Minutes,
     told: bool,
+}
+
+impl Flag {
+    fn count(&self, minute: i64) -> u64 {
+        self.counts.sum(minute, NEWS + 1)
+    }
 }
 
 impl FreshErrors {
@@ -37,11 +42,12 @@ impl FreshErrors {
     pub(super) fn first(&mut self, minute: i64, fingerprint: u128, count: u64, young: bool) {
         self.firsts.add(minute, 1);
         if !young && self.flags.len() < Self::LIMIT {
+            let mut counts = Minutes::default();
+            counts.add(minute, count);
             self.flags.push(Flag {
                 fingerprint,
                 first: minute,
-                last: minute,
-                count,
+                counts,
                 told: false,
             });
         }
@@ -52,8 +58,7 @@ impl FreshErrors {
         let flag = self.flags.iter_mut().find(|flag| flag.fingerprint == fingerprint);
         flag.is_some_and(|flag| {
             flag.first = flag.first.min(minute);
-            flag.last = flag.last.max(minute);
-            flag.count = flag.count.saturating_add(count);
+            flag.counts.add(minute, count);
             true
         })
     }
@@ -66,7 +71,7 @@ impl FreshErrors {
             if age < 0 {
                 return true;
             }
-            if !flag.told && flag.count >= fresh.at_least {
+            if !flag.told && flag.count(minute) >= fresh.at_least {
                 // Those of its own minutes came with it and say nothing of what is usual.
                 flag.told = firsts.busy(flag.first.saturating_sub(1), USUAL) <= fresh.usual;
                 if !flag.told {
@@ -74,7 +79,7 @@ impl FreshErrors {
                 }
             }
             if flag.told {
-                minute.saturating_sub(flag.last) <= keep.max(1) && age <= NEWS
+                flag.counts.sum(minute, keep.max(1) + 1) > 0 && age <= NEWS
             } else {
                 age <= fresh.within
             }
@@ -83,7 +88,7 @@ impl FreshErrors {
         let told = || self.flags.iter().filter(|flag| flag.told && flag.first <= minute);
         Reading {
             holds: told().next().is_some(),
-            value: exact(told().map(|flag| flag.count).fold(0, u64::saturating_add)),
+            value: exact(told().map(|flag| flag.count(minute)).fold(0, u64::saturating_add)),
             ..Reading::default()
         }
     }

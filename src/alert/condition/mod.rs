@@ -55,7 +55,7 @@ use rule::Condition;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// All rules over all that was counted.
 #[derive(Debug)]
@@ -193,11 +193,32 @@ impl Conditions {
         }
     }
 
-    /// Takes a row in. What it leads to is told by the next [`Conditions::advance`].
+    /// Takes rows in, of any minutes and in any order, and lets event time come to `now`, minute by minute: a backlog
+    /// gives what it gave then. Rows of minutes more than a day ahead of `now` are not believed.
+    pub fn play(&mut self, mut rows: Vec<Counted<'_>>, now: EventTime) -> Vec<Alert> {
+        rows.sort_by_key(|row| row.minute);
+        rows.retain(|row| row.minute.0 <= now.minute().0.saturating_add(AHEAD));
+        let mut alerts = Vec::new();
+        let mut minute = None;
+        for row in &rows {
+            if minute != Some(row.minute) && row.minute <= now.minute() {
+                let begins = EventTime::from_millis(row.minute.start_millis());
+                alerts.extend(self.advance(begins));
+                minute = Some(row.minute);
+            }
+            self.take(row);
+        }
+        alerts.extend(self.advance(now));
+        alerts
+    }
+
+    /// Takes a row in. What it leads to is told by the next [`Conditions::advance`]. Rows of several minutes are taken
+    /// in the order of these, with event time advanced between them ([`Conditions::play`]), so that the error an
+    /// alert names is one of its minutes.
     pub fn take(&mut self, row: &Counted<'_>) {
         let minute = row.minute.0;
         match self.now {
-            Some(now) if minute > now.saturating_add(AHEAD) || minute < now.saturating_sub(BEHIND) => return,
+            Some(now) if minute < now.saturating_sub(BEHIND) => return,
             Some(_) => {}
             None => self.began(minute),
         }
@@ -287,6 +308,8 @@ impl Conditions {
     fn look(&mut self, rule: usize, at: u32, minute: i64) -> Option<Alert> {
         let others = self.others(rule, at);
         let judged = self.judged.get_mut(rule)?;
+        // By its key, so that a life taken up looks at it when an unbroken one does.
+        let turn = (xxh3_64(judged.cell(at)?.key.as_bytes()) % 60).cast_signed();
         let population = if judged.rule.share_of().is_some() {
             judged.population(minute)
         } else {
@@ -299,7 +322,7 @@ impl Conditions {
             parent,
             population,
             others,
-            turn: i64::from(at),
+            turn,
         };
         let state = cell.look(of, &mut moment);
         let alert = state

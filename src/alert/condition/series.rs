@@ -24,6 +24,8 @@ pub(super) struct Series {
     first: i64,
     last: i64,
     expected: Option<f64>,
+    /// What its parent let expect when it was looked at first; that may be nothing.
+    prior: Option<Option<f64>>,
     /// The minute that was judged before it was over, with what it held then, and whether it was a spike already.
     early: (i64, u64, bool),
     /// Its past; none before anything was judged.
@@ -98,8 +100,9 @@ impl Series {
             .map_or(self.counts.first().unwrap_or(minute), |judged| judged + 1);
         let from = from.max(minute.saturating_sub(FORGOTTEN));
         let mut reading = Reading::default();
+        let assumed = *self.prior.get_or_insert(parent.rate);
         let judge = self.judge.get_or_insert_with(|| Box::new(Judge::of_counts()));
-        let prior = |minute: i64| parent.rate.filter(|_| minute.saturating_sub(self.first) < YOUNG);
+        let prior = |minute: i64| assumed.filter(|_| minute.saturating_sub(self.first) < YOUNG);
         let mut counted = 0.0;
         let mut whole = Vec::new();
         for over in from..minute {

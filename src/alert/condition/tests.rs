@@ -1,13 +1,16 @@
-//! What conditions promise, kind by kind, and of all of them: event time, order, restarts, gaps.
+//! What conditions promise, kind by kind.
 
 use super::*;
 use crate::event::{Fingerprint, Group, Minute, Part, Severity};
 use crate::rules::RuleSet;
-use proptest::prelude::*;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 mod faults;
 mod restarts;
+mod whole;
+
+static SHIPPED: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::shipped().unwrap());
 
 /// Some minute, long after the epoch.
 const START: i64 = 29_000_000;
@@ -45,6 +48,11 @@ fn row<'a>(minute: i64, job: &'a str, error_type: &'a str, count: u64) -> Counte
         job,
         count,
     }
+}
+
+/// The count whose turn it is.
+fn turn(counts: &[u64], minute: i64) -> u64 {
+    counts[usize::try_from(minute).unwrap() % counts.len()]
 }
 
 /// So many seconds after the start of a minute.
@@ -107,7 +115,7 @@ fn a_threshold_is_told_before_its_minute_is_over_and_is_over_after_its_hold() {
 fn a_tenfold_step_fires_before_its_first_minute_is_over() {
     let mut conditions = Conditions::new(by_job("spike: {}"));
     for minute in 0..600_i64 {
-        conditions.take(&row(minute, "orders", "boom", [4, 6, 5, 3, 7][minute as usize % 5]));
+        conditions.take(&row(minute, "orders", "boom", turn(&[4, 6, 5, 3, 7], minute)));
         assert_eq!(conditions.advance(at(minute, 59)), []);
     }
     // Fifty events spread over the minute: told in it.
@@ -214,7 +222,7 @@ fn an_error_of_few_events_is_told_when_they_are_enough() {
 #[test]
 fn an_error_that_comes_back_is_a_regression() {
     let mut conditions = Conditions::new(by_job("regression: {after_quiet: 1d}, keep: 5m"));
-    let mut alerts_at = |minute: i64, conditions: &mut Conditions| {
+    let alerts_at = |minute: i64, conditions: &mut Conditions| {
         conditions.take(&row(minute, "orders", "boom", 1));
         told(0, &conditions.advance(at(minute, 30)))
     };
@@ -370,147 +378,5 @@ fn a_rule_runs_for_whom_it_says() {
             usize::from(expected.contains(&"dws-orders")),
             "the catalogue tells the team"
         );
-    }
-}
-
-#[test]
-fn a_gap_is_no_dip_and_no_calm() {
-    let mut conditions = Conditions::new(by_job("spike: {direction: both, one_in: 2000}"));
-    let mut alerts = Vec::new();
-    for minute in 0..2_000_i64 {
-        conditions.take(&row(
-            minute,
-            "orders",
-            "boom",
-            [48, 55, 50, 44, 53][minute as usize % 5],
-        ));
-        alerts.extend(conditions.advance(at(minute, 59)));
-    }
-    conditions.gap(at(2_000, 0), at(2_300, 0));
-    for minute in 2_000..2_600_i64 {
-        if minute >= 2_300 {
-            conditions.take(&row(
-                minute,
-                "orders",
-                "boom",
-                [48, 55, 50, 44, 53][minute as usize % 5],
-            ));
-        }
-        alerts.extend(conditions.advance(at(minute, 59)));
-    }
-    assert_eq!(alerts, []);
-    // The same silence, counted, is a dip.
-    for minute in 2_600..2_630 {
-        alerts.extend(conditions.advance(at(minute, 59)));
-    }
-    assert_eq!(told(0, &alerts), "0F ");
-
-    let mut conditions = Conditions::new(by_job("threshold: {above: 3, within: 2m}, keep: 5m"));
-    conditions.take(&row(0, "orders", "boom", 9));
-    let mut out = told(0, &conditions.advance(at(0, 30)));
-    conditions.gap(at(1, 0), at(30, 0));
-    for minute in 1..50 {
-        out += &told(minute, &conditions.advance(at(minute, 30)));
-    }
-    assert_eq!(out, "0F 3n 31F 35r ");
-}
-
-#[test]
-fn a_backlog_read_at_once_gives_what_it_gave_then() {
-    let shipped = RuleSet::shipped().unwrap();
-    let rows = restarts::history(7, 2_000);
-    let mut live = Conditions::new(Arc::clone(shipped.alerts()));
-    let mut then = Vec::new();
-    for minute in 0..2_000 {
-        for one in rows.iter().filter(|one| one.minute == minute) {
-            live.take(&one.counted());
-        }
-        then.extend(live.advance(at(minute + 1, 0)));
-    }
-    let mut read = Conditions::new(Arc::clone(shipped.alerts()));
-    rows.iter().for_each(|one| read.take(&one.counted()));
-    let mut backlog = read.advance(at(2_000, 0));
-    let order = |alert: &Alert| (alert.started_at.clone(), alert.id, alert.ended_at.clone(), alert.state);
-    then.sort_by_key(order);
-    backlog.sort_by_key(order);
-    let brief = |alerts: &[Alert]| {
-        alerts
-            .iter()
-            .map(|alert| (order(alert), alert.title.clone()))
-            .collect::<Vec<_>>()
-    };
-    assert!(then.len() > 10, "{}", then.len());
-    assert_eq!(brief(&then), brief(&backlog));
-}
-
-#[test]
-fn independent_counts_give_no_spike_of_the_shipped_rule() {
-    let shipped = RuleSet::shipped().unwrap();
-    let mut conditions = Conditions::new(Arc::clone(shipped.alerts()));
-    let mut chance = restarts::Chance(11);
-    let jobs: Vec<String> = (0..120).map(|job| format!("job-{job}")).collect();
-    let means = [0.01, 0.05, 0.2, 1.0, 5.0, 50.0];
-    let mut alerts = Vec::new();
-    for minute in 0..1_440 {
-        for (at, job) in jobs.iter().enumerate() {
-            let count = chance.poisson(means[at % means.len()]);
-            if count > 0 {
-                conditions.take(&row(minute, job, "user_npe", count));
-            }
-        }
-        alerts.extend(conditions.advance(at(minute + 1, 0)));
-    }
-    // 172,800 buckets at one in a million.
-    let spikes: Vec<_> = alerts.iter().filter(|alert| alert.rule == "error_spike").collect();
-    assert!(spikes.is_empty(), "{spikes:#?}");
-}
-
-#[test]
-fn rows_far_ahead_are_not_believed_and_late_ones_make_no_spike() {
-    let mut conditions = Conditions::new(by_job("spike: {}"));
-    for minute in 0..300 {
-        conditions.take(&row(minute, "orders", "boom", 5));
-        conditions.advance(at(minute, 59));
-    }
-    conditions.advance(at(301, 0));
-    conditions.take(&row(200, "orders", "boom", 10_000));
-    conditions.take(&row(300 + 10_000, "orders", "boom", 10_000));
-    let alerts: Vec<Alert> = (301..330)
-        .flat_map(|minute| conditions.advance(at(minute, 0)))
-        .collect();
-    assert_eq!(alerts, []);
-}
-
-#[test]
-fn keys_beyond_the_bound_share_one() {
-    let rule = by_job("threshold: {above: 0, within: 1m}");
-    let mut judged = Judged::new(Arc::clone(rule.get("r").unwrap()));
-    let last = (0..=Judged::KEYS + 5)
-        .map(|n| judged.place(&format!("job-{n}"), None))
-        .last();
-    assert_eq!(judged.cells().count(), Judged::KEYS + 1);
-    assert_eq!(last, judged.find(told::REST));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn the_order_within_a_minute_decides_nothing(seed in any::<u64>()) {
-        let shipped = RuleSet::shipped().unwrap();
-        let rows = restarts::history(seed, 300);
-        let play = |turn: bool| {
-            let mut conditions = Conditions::new(Arc::clone(shipped.alerts()));
-            let mut alerts = Vec::new();
-            for minute in 0..300 {
-                let mut now: Vec<_> = rows.iter().filter(|one| one.minute == minute).collect();
-                if turn {
-                    now.reverse();
-                }
-                now.iter().for_each(|one| conditions.take(&one.counted()));
-                alerts.extend(conditions.advance(at(minute + 1, 0)));
-            }
-            alerts
-        };
-        prop_assert_eq!(play(false), play(true));
     }
 }

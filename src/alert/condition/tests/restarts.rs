@@ -1,6 +1,7 @@
 //! A life that ends anywhere and is taken up gives the alerts an unbroken one gives.
 
 use super::*;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// SplitMix64: Steele, Lea, Flood, OOPSLA 2014.
@@ -59,7 +60,7 @@ pub(super) fn history(seed: u64, minutes: i64) -> Vec<Owned> {
     let mut rows = Vec::new();
     for minute in 0..minutes {
         for job in 0..20_u64 {
-            let burst = chance.next() % 400 == 0;
+            let burst = chance.next().is_multiple_of(400);
             let count = chance.poisson(if job < 5 { 4.0 } else { 0.05 }) + if burst { 80 } else { 0 };
             if count == 0 {
                 continue;
@@ -68,7 +69,7 @@ pub(super) fn history(seed: u64, minutes: i64) -> Vec<Owned> {
             rows.push(Owned {
                 minute,
                 job: format!("job-{job}"),
-                error_type: TYPES[kind as usize],
+                error_type: TYPES[usize::try_from(kind).unwrap()],
                 count,
             });
         }
@@ -89,7 +90,7 @@ const ALL_KINDS: &str = "\
 ";
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
     #[test]
     fn a_life_taken_up_judges_on(seed in any::<u64>(), restart_every in 1_usize..400) {
         let rules = rules(ALL_KINDS);

@@ -21,7 +21,8 @@ pub use answers::*;
 pub use editor::{EditError, Editor, IssueNotes, Marker, NewMarker, StateChange};
 pub(crate) use sqlite::ALERTS_TOPIC;
 pub use sqlite::{
-    Durability, LearnedName, OpenError, Retained, Retention, Store, StoreOptions, WriteError, WriteErrorKind, Writer,
+    Durability, LearnedName, OpenError, Retained, Retention, Routing, Store, StoreOptions, WriteError, WriteErrorKind,
+    Writer,
 };
 
 /// Why a question could not be answered.

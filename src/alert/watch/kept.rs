@@ -56,7 +56,8 @@ impl Watch {
             self.written.counted = now;
         }
         for (subject, one) in &mut self.subjects {
-            if !one.unkept.told && !(counted_too && one.unkept.changed) {
+            let is_due = one.unkept.told || (counted_too && one.unkept.changed);
+            if !is_due {
                 continue;
             }
             let key = subject_key('s', subject);

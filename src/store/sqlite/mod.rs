@@ -40,18 +40,20 @@ pub use error::{OpenError, WriteError, WriteErrorKind};
 pub use retain::{Retained, Retention};
 
 use super::{
-    AlertAct, AlertEditor, AlertReader, Delivery, EditError, Editor, IssueNotes, Marker, NewMarker, Outbox, Outgoing,
-    Reader, StateChange, StoredAlert,
+    AlertAct, AlertChange, AlertEditor, AlertReader, Delivery, EditError, Editor, IssueNotes, Marker, NewMarker,
+    Outbox, Outgoing, Reader, StateChange, StoredAlert,
 };
-use crate::alert::{Alert, ChangeKind, Judged, Piece};
+use crate::alert::{Alert, Judged, Piece};
 use crate::event::{AlertId, IssueId};
 use crate::fold::{Flush, SourcePosition};
 use rusqlite::{Connection, OpenFlags};
 use schema::{MIGRATIONS, MigrateError};
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+pub use write::Routing;
 use write::WriteSide;
 
 const DATABASE: &str = "seismolog.db";
@@ -266,7 +268,7 @@ impl Writer {
     }
 
     /// From now on changes of alerts are told to whom `tell` names.
-    pub fn route(&self, tell: Arc<dyn Fn(&Alert, ChangeKind) -> Vec<String> + Send + Sync>) {
+    pub fn route(&self, tell: Routing) {
         self.with(|side| side.tell = tell);
     }
 
@@ -275,7 +277,7 @@ impl Writer {
     /// # Errors
     /// The store could not be read.
     pub fn due_for_topic(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, WriteError> {
-        Ok(self.with(|side| side.outbox_due(now, limit, Due::Topic))?)
+        Ok(self.with(|side| side.outbox_due(now, limit, &Due::Topic))?)
     }
 
     /// What the alerter of a former life kept, and the alerts that were not over then.
@@ -417,7 +419,18 @@ impl AlertEditor for Writer {
 
 impl Outbox for Writer {
     fn due(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, EditError> {
-        self.with(|side| side.outbox_due(now, limit, Due::Others))
+        self.with(|side| side.outbox_due(now, limit, &Due::Others(&HashSet::new())))
+            .map_err(|error| EditError::Write(error.into()))
+    }
+
+    fn due_elsewhere(&self, busy: &HashSet<String>, now: i64, limit: usize) -> Result<Vec<Outgoing>, EditError> {
+        self.with(|side| side.outbox_due(now, limit, &Due::Others(busy)))
+            .map_err(|error| EditError::Write(error.into()))
+    }
+
+    fn goes_on(&self, destination: &str, limit: usize) -> Result<Option<Vec<AlertChange>>, EditError> {
+        self.with(|side| side.told_and_going_on(destination, limit))
+            .map(Some)
             .map_err(|error| EditError::Write(error.into()))
     }
 

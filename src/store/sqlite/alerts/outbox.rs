@@ -3,48 +3,74 @@
 use super::put::change_row;
 use crate::event::AlertId;
 use crate::store::sqlite::write::WriteSide;
-use crate::store::{Delivery, DeliveryOutcome, EditError, Outgoing, WriteError};
+use crate::store::{AlertChange, Delivery, DeliveryOutcome, EditError, Outgoing, WriteError};
 use rusqlite::{OptionalExtension as _, params};
+use std::collections::HashSet;
 
 /// Name of the destination that is the topic of alerts: no destination of somebody's own may be called so, as it is no
 /// word.
 pub(crate) const ALERTS_TOPIC: &str = "topic:error-alerts";
 
 /// Which of what is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Due {
+#[derive(Debug)]
+pub(in super::super) enum Due<'a> {
     /// For the topic of alerts.
     Topic,
-    /// For all others.
-    Others,
+    /// For all others but these.
+    Others(&'a HashSet<String>),
 }
 
 impl WriteSide {
     /// What is due, for the topic of alerts or for all others. Of one alert at one destination only the oldest: its
     /// changes are told in their order.
-    pub(in super::super) fn outbox_due(&self, now: i64, limit: usize, what: Due) -> rusqlite::Result<Vec<Outgoing>> {
+    pub(in super::super) fn outbox_due(
+        &self,
+        now: i64,
+        limit: usize,
+        what: &Due<'_>,
+    ) -> rusqlite::Result<Vec<Outgoing>> {
         let mut read = self.connection.prepare_cached(
             "SELECT c.seq, c.at, c.change, c.by, c.note, c.body, o.id, o.destination, o.attempts
              FROM outbox o JOIN alert_changes c ON c.seq = o.seq
-             WHERE o.due <= ?1 AND (o.destination = ?3) = ?4 AND NOT EXISTS (
+             WHERE o.due <= ?1 AND (o.destination = ?3) = ?4
+                 AND o.destination NOT IN (SELECT value FROM json_each(?5)) AND NOT EXISTS (
                  SELECT 1 FROM outbox e WHERE e.destination = o.destination AND e.alert = o.alert AND e.id < o.id)
              ORDER BY o.id LIMIT ?2",
         )?;
+        let (of_topic, busy) = match what {
+            Due::Topic => (true, "[]".to_owned()),
+            Due::Others(busy) => (false, serde_json::to_string(busy).unwrap_or_else(|_| "[]".to_owned())),
+        };
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = read.query_map(params![now, most, ALERTS_TOPIC, of_topic, busy], |row| {
+            Ok(Outgoing {
+                change: change_row(row)?,
+                id: row.get(6)?,
+                destination: row.get(7)?,
+                attempts: row.get(8)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// Of each alert that goes on, the change a destination was told last.
+    pub(in super::super) fn told_and_going_on(
+        &self,
+        destination: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<AlertChange>> {
+        let mut read = self.connection.prepare_cached(
+            "SELECT c.seq, c.at, c.change, c.by, c.note, c.body
+             FROM alerts a
+             JOIN deliveries d ON d.id = (
+                 SELECT max(e.id) FROM deliveries e
+                 WHERE e.alert = a.id AND e.destination = ?1 AND e.outcome IN ('delivered', 'summed'))
+             JOIN alert_changes c ON c.seq = d.seq
+             WHERE a.state IN ('firing', 'no_data') ORDER BY c.seq LIMIT ?2",
+        )?;
         let rows = read.query_map(
-            params![
-                now,
-                i64::try_from(limit).unwrap_or(i64::MAX),
-                ALERTS_TOPIC,
-                what == Due::Topic
-            ],
-            |row| {
-                Ok(Outgoing {
-                    change: change_row(row)?,
-                    id: row.get(6)?,
-                    destination: row.get(7)?,
-                    attempts: row.get(8)?,
-                })
-            },
+            params![destination, i64::try_from(limit).unwrap_or(i64::MAX)],
+            change_row,
         )?;
         rows.collect()
     }

@@ -23,7 +23,7 @@ fn alert(id: u128, state: State) -> Alert {
         job_name: Some(format!("job-{}", id % 3)),
         job_id: None,
         jobs: Vec::new(),
-        team: (id % 2 == 0).then(|| "even".to_owned()),
+        team: id.is_multiple_of(2).then(|| "even".to_owned()),
         error_type: Some("user_npe".into()),
         exception: None,
         exception_chain: Vec::new(),
@@ -189,7 +189,13 @@ fn changes_of_one_alert_are_told_in_their_order_and_others_do_not_wait_for_them(
     assert_eq!(bed.due(NOW), [(2, ChangeKind::Fired)]);
     assert_eq!(bed.due(NOW + 5_000), [(1, ChangeKind::Fired), (2, ChangeKind::Fired)]);
     assert_eq!(bed.writer.due(NOW + 5_000, 100).unwrap()[0].attempts, 1);
+    let busy = std::collections::HashSet::from(["oncall".to_owned()]);
+    let elsewhere = bed.writer.due_elsewhere(&busy, NOW + 5_000, 1).unwrap();
+    assert_eq!(elsewhere.len(), 1, "what waits for a busy one takes nobody's place");
+    assert_eq!(elsewhere[0].destination, "chat");
     let told = bed.deliver_all(NOW + 5_000);
+    let going_on = bed.writer.goes_on("oncall", 10).unwrap().unwrap();
+    assert_eq!(going_on.iter().map(|one| one.alert.id.0).collect::<Vec<_>>(), [2]);
     assert_eq!(
         told.iter()
             .filter(|(id, _)| *id == 1)

@@ -101,7 +101,7 @@ pub(super) struct WriteSide {
 }
 
 /// Names of the destinations a change of an alert is told.
-pub(in super::super) type Routing = Arc<dyn Fn(&Alert, ChangeKind) -> Vec<String> + Send + Sync>;
+pub type Routing = Arc<dyn Fn(&Alert, ChangeKind) -> Vec<String> + Send + Sync>;
 
 #[derive(Clone)]
 struct StackBytes;

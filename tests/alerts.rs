@@ -348,7 +348,8 @@ fn the_stories_of_the_sample_logs_are_alerts_with_their_roots() {
     let out = String::from_utf8(run.get_output().stdout.clone()).unwrap();
     let alerts: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |job: &str, error_type: &str| {
-        let same = |alert: &&Value| alert["job_name"] == job && alert["error_type"] == error_type;
+        let failure = |alert: &Value| alert["rule"] == "job_failed" || alert["rule"] == "error_burst";
+        let same = |alert: &&Value| failure(alert) && alert["job_name"] == job && alert["error_type"] == error_type;
         alerts.iter().filter(same).count()
     };
     assert_eq!(

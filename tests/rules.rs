@@ -220,6 +220,6 @@ fn alert_rules_are_listed_and_their_faults_are_told_where_they_stand() {
         .assert()
         .code(78)
         .stderr(predicate::str::contains(
-            "alerts/mine.yaml:5: mine: `within: 90s` is no whole number of minutes; counts are kept by the minute",
+            "alerts/mine.yaml:1: mine: `within: 90s` is no whole number of minutes; counts are kept by the minute",
         ));
 }

@@ -281,7 +281,7 @@ mod tests {
         );
         assert_eq!(
             rate(day().chain((1_440..1_443).map(|minute| (minute, 45)))),
-            Rate::Burst
+            Rate::Surge
         );
     }
 

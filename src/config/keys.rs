@@ -91,7 +91,8 @@ pub fn default_file() -> String {
             out.push_str(&format!("\n{hidden}[{section}]\n"));
         }
         out.push_str(&format!("# {}\n", key.help));
-        if SERVERS.contains(&section) && key.kind != Kind::Secret {
+        // What has no default is shown by an example, as a comment.
+        if (SERVERS.contains(&section) || key.default.is_empty()) && key.kind != Kind::Secret {
             let value = if key.default.is_empty() {
                 key.example
             } else {

@@ -173,9 +173,11 @@ fn killed_after_any_step_it_tells_what_it_would_have_told() {
     for (wall, came) in story() {
         expected.keep(step(&mut whole, wall, came.as_ref()));
     }
-    let transitions = |kept: &Kept| -> Vec<(ChangeKind, AlertId)> {
+    // What was seen within two minutes before a failure began is not kept: such a failure may begin later, and then has
+    // another id. It is one alert all the same.
+    let transitions = |kept: &Kept| -> Vec<ChangeKind> {
         let told = kept.told.iter().filter(|(_, kind, ..)| *kind != ChangeKind::Updated);
-        told.map(|(_, kind, id, _)| (*kind, *id)).collect()
+        told.map(|(_, kind, ..)| *kind).collect()
     };
     for every in [1, 7, 45] {
         let (mut alerter, mut kept) = (alerter(), Kept::default());
@@ -186,6 +188,15 @@ fn killed_after_any_step_it_tells_what_it_would_have_told() {
             kept.keep(step(&mut alerter, wall, came.as_ref()));
         }
         assert_eq!(transitions(&kept), transitions(&expected), "killed every {every} steps");
+        let of = |kind| {
+            kept.told
+                .iter()
+                .filter(move |(_, one, ..)| *one == kind)
+                .map(|(_, _, id, _)| *id)
+        };
+        let (fired, over): (HashSet<_>, HashSet<_>) =
+            (of(ChangeKind::Fired).collect(), of(ChangeKind::Resolved).collect());
+        assert_eq!((fired.len(), &fired), (3, &over), "killed every {every} steps");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Feeds of alerts: one entry per alert, updated in place as it goes on.
 //!
-//! Comes in: alerts as they stand. Goes out: Atom ([`atom`], RFC 4287) or JSON Feed 1.1 ([`json`]), both with the same
+//! Comes in: alerts as they stand. Goes out: Atom (`atom`, RFC 4287) or JSON Feed 1.1 (`json`), both with the same
 //! entries. What always holds: an entry keeps its id over servers and addresses; while nothing changes the same bytes
 //! go out, so that readers can be told so; nothing a log line says is markup, and nothing XML forbids goes out.
 

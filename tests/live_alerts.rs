@@ -131,7 +131,11 @@ impl Bed {
             let rule = rule.unwrap();
             std::fs::copy(rule.path(), rules.join("errors").join(rule.file_name())).unwrap();
         }
-        let text = format!("{}[rules]\npath = \"{}\"\n", live::configuration(&name), rules.display());
+        let text = format!(
+            "{}[rules]\npath = \"{}\"\n",
+            live::configuration(&name),
+            rules.display()
+        );
         let text = text.replace(
             &format!("{}/seismolog-{name}", std::env::temp_dir().display()),
             &folder.path().join("store").display().to_string(),
@@ -163,7 +167,13 @@ impl Bed {
             .args(["run", "--role", role, "-c"])
             .arg(self.file())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::options().create(true).append(true).open(self.log(role)).unwrap())
+            .stderr(
+                std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(self.log(role))
+                    .unwrap(),
+            )
             .spawn()
             .unwrap()
     }
@@ -195,7 +205,10 @@ impl Drop for Bed {
         ));
         if std::thread::panicking() {
             for role in ["process", "alert"] {
-                eprintln!("{role}:\n{}", std::fs::read_to_string(self.log(role)).unwrap_or_default());
+                eprintln!(
+                    "{role}:\n{}",
+                    std::fs::read_to_string(self.log(role)).unwrap_or_default()
+                );
             }
         }
     }
@@ -255,12 +268,18 @@ fn an_alerter_killed_again_and_again_tells_of_every_failure_once() {
     let wanted: BTreeSet<String> = (0..JOBS).map(|job| format!("job-{job}")).collect();
     let taken = |sent: &[Sent]| -> BTreeSet<String> {
         let fired = sent.iter().filter(|one| one.taken).filter_map(told);
-        fired.filter(|(_, change)| change == "fired").map(|(job, _)| job).collect()
+        fired
+            .filter(|(_, change)| change == "fired")
+            .map(|(job, _)| job)
+            .collect()
     };
     let begun = Instant::now();
     while taken(&receiver.sent()) != wanted {
         let missing: Vec<_> = wanted.difference(&taken(&receiver.sent())).cloned().collect();
-        assert!(begun.elapsed() < Duration::from_secs(120), "nobody was told of {missing:?}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "nobody was told of {missing:?}"
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
     // A repeat has the key of what it repeats, and another message has another.
@@ -291,10 +310,15 @@ fn an_alerter_killed_again_and_again_tells_of_every_failure_once() {
     let begun = Instant::now();
     loop {
         let mut in_topic = BTreeSet::new();
-        tail::tail(bed.config.kafka.as_ref().unwrap(), &bed.config.topics.alerts, 10_000, &mut |record| {
-            let value: Value = serde_json::from_slice(&record.payload).unwrap();
-            in_topic.insert(value["seq"].as_i64().unwrap());
-        })
+        tail::tail(
+            bed.config.kafka.as_ref().unwrap(),
+            &bed.config.topics.alerts,
+            10_000,
+            &mut |record| {
+                let value: Value = serde_json::from_slice(&record.payload).unwrap();
+                in_topic.insert(value["seq"].as_i64().unwrap());
+            },
+        )
         .unwrap();
         if in_topic.is_superset(&changes) {
             break;
@@ -337,5 +361,10 @@ fn measure_from_kafka_to_webhook() {
     }
     took.sort();
     println!("told of {} of {FAILURES}", took.len());
-    println!("p50 {:?}, p99 {:?}, max {:?}", took[took.len() / 2], took[took.len() * 99 / 100], took.last());
+    println!(
+        "p50 {:?}, p99 {:?}, max {:?}",
+        took[took.len() / 2],
+        took[took.len() * 99 / 100],
+        took.last()
+    );
 }

@@ -201,7 +201,7 @@ impl Alerter {
     fn advance(&mut self, now: i64) -> Vec<Alert> {
         let time = EventTime::new(now, 9);
         let (failures, found) = (self.watch.advance(time), self.conditions.advance(time));
-        self.teller.tell(now.div_euclid(SECOND), failures, found)
+        self.teller.tell(now.div_euclid(SECOND), failures, found, &self.watch)
     }
 
     fn go_on(&mut self, mut told: Vec<Alert>, wall: i64) -> Judged {

@@ -56,10 +56,16 @@ impl PartOf {
         self.failures.insert(failure.id, told);
     }
 
+    /// Whether its rule lets an alert be part of a failure.
+    #[must_use]
+    pub fn may_fold(&self, alert: &Alert) -> bool {
+        self.rules.get(&alert.rule).is_some_and(|rule| rule.folds_into_failure)
+    }
+
     /// Whether an alert of a rule is part of a failure that goes on or is just over.
     #[must_use]
     pub fn holds(&self, second: i64, alert: &Alert) -> bool {
-        if !self.rules.get(&alert.rule).is_some_and(|rule| rule.folds_into_failure) {
+        if !self.may_fold(alert) {
             return false;
         }
         let lately = |told: &&Told| told.over.is_none_or(|over| second <= over.saturating_add(AFTER));

@@ -133,7 +133,8 @@ impl Replay {
         for (second, mut sightings) in seconds {
             // Between two seconds with errors only waiting ends: one look before the next error is enough.
             let now = EventTime::new(second.saturating_mul(SECOND), 9);
-            note(teller.tell(second, watch.advance(now), conditions.advance(now)));
+            let (failures, found) = (watch.advance(now), conditions.advance(now));
+            note(teller.tell(second, failures, found, &watch));
             sightings.sort_by(|a, b| a.by_time().cmp(&b.by_time()));
             for sighting in sightings {
                 watch.see(sighting);
@@ -146,8 +147,9 @@ impl Replay {
         if let Some(last) = last {
             let end = last + 1;
             let now = EventTime::new(end.saturating_mul(SECOND), 9);
-            note(teller.tell(end, watch.advance(now), conditions.advance(now)));
-            note(teller.tell(end, watch.firing(), Vec::new()));
+            let (failures, found) = (watch.advance(now), conditions.advance(now));
+            note(teller.tell(end, failures, found, &watch));
+            note(teller.tell(end, watch.firing(), Vec::new(), &watch));
             note(teller.rest());
         }
         let mut alerts: Vec<Alert> = told.into_values().collect();

@@ -4,7 +4,7 @@
 
 use super::condition::AlertRules;
 use super::part_of::PartOf;
-use super::{Alert, AlertId, Piece, State};
+use super::{Alert, AlertId, Piece, State, Watch};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ impl Teller {
     }
 
     /// What is told now of the failures and of what rules found. `second` of event time.
-    pub(super) fn tell(&mut self, second: i64, failures: Vec<Alert>, found: Vec<Alert>) -> Vec<Alert> {
+    /// `watch` knows who fails: an incident is not told anew for each job that joins it.
+    pub(super) fn tell(&mut self, second: i64, failures: Vec<Alert>, found: Vec<Alert>, watch: &Watch) -> Vec<Alert> {
         for failure in &failures {
             self.part_of.note(second, failure);
         }
@@ -60,7 +61,13 @@ impl Teller {
         let part_of = &self.part_of;
         let before = self.waiting.len();
         self.waiting.retain(|_, (since, waiting)| {
-            if waiting.first().is_some_and(|alert| part_of.holds(second, alert)) {
+            let is_failing = |alert: &Alert| {
+                part_of.may_fold(alert) && alert.job_name.as_deref().is_some_and(|job| watch.is_failing(job))
+            };
+            if waiting
+                .first()
+                .is_some_and(|alert| part_of.holds(second, alert) || is_failing(alert))
+            {
                 return false;
             }
             let is_due = second.saturating_sub(*since) >= WAITS;

@@ -305,6 +305,13 @@ impl Watch {
         }
     }
 
+    /// Whether a job fails now, or did so lately that it may again.
+    #[must_use]
+    pub fn is_failing(&self, job: &str) -> bool {
+        let one = self.subjects.get(&Subject::Job(job.into()));
+        one.is_some_and(|one| one.open.is_some() || one.over.is_some())
+    }
+
     /// What goes on, as alerts; for the end of a replay.
     #[must_use]
     pub fn firing(&self) -> Vec<Alert> {
